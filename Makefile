@@ -1,0 +1,55 @@
+# One command each; every target works alone on a machine with Python 3.11, make and a C library.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help setup check format lint types imports test test-quick fix bench lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+setup: $(READY)  ## make .venv with the locked dependencies and Bursar itself
+
+$(READY): requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Bursar needs Python 3.11 or newer; set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+check: format lint types imports test  ## everything a change must pass; rewrites nothing
+
+format: $(READY)  ## is the code formatted?
+	$(BIN)/ruff format --check .
+
+lint: $(READY)  ## ruff's rules
+	$(BIN)/ruff check .
+
+types: $(READY)  ## strict types
+	$(BIN)/mypy
+
+imports: $(READY)  ## who may import whom
+	$(BIN)/lint-imports
+
+test: $(READY)  ## all tests, kills and contention included
+	$(BIN)/python -m pytest
+
+test-quick: $(READY)  ## the tests without the slow ones
+	$(BIN)/python -m pytest -m "not slow"
+
+fix: $(READY)  ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## every benchmark, each beside its bare-SQL limit
+	$(BIN)/python -m benchmarks all
+
+lock: $(READY)  ## renew requirements/*.txt from pyproject.toml (hashes, no addresses)
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	    --no-header --no-emit-index-url --no-emit-find-links --quiet --upgrade -o requirements/run.txt
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	    --no-header --no-emit-index-url --no-emit-find-links --quiet --upgrade -o requirements/dev.txt
+
+clean:  ## remove what make made here (never a data directory)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

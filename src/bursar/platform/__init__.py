@@ -1,0 +1,1 @@
+"""What every capability stands on: database, embedded server, migrations, settings, errors."""

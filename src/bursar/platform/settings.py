@@ -1,0 +1,83 @@
+"""Settings from the environment: where the database is (O1, O5).
+
+| variable                    | meaning                                                  |
+|-----------------------------|----------------------------------------------------------|
+| `BURSAR_DATABASE_URL`       | a PostgreSQL server to use instead of the embedded one   |
+| `BURSAR_DATABASE_OWNER_URL` | the same server as the owner of the tables, to migrate   |
+| `BURSAR_DATA_DIR`           | where the embedded server keeps its data                 |
+| `BURSAR_POSTGRES_BIN`       | a directory of PostgreSQL programs to use for it         |
+| `BURSAR_CHECKSUM_KEY`       | hex, 32 bytes or more: entries are sealed with HMAC (L5) |
+| `BURSAR_CHECKSUM_KEY_ID`    | number of that key, 1 to 32767, written on each entry    |
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from bursar.platform.errors import Invalid
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process was told by its environment."""
+
+    data_dir: Path
+    database_url: str | None = None
+    database_owner_url: str | None = None
+    postgres_bin: Path | None = None
+    checksum_key: bytes | None = msgspec.field(default=None)
+    checksum_key_id: int = 1
+
+    def __repr__(self) -> str:
+        where = "server" if self.database_url else str(self.data_dir)
+        return f"Settings({where}, keyed={self.checksum_key is not None})"
+
+
+def default_data_dir(environ: Mapping[str, str]) -> Path:
+    """Choose the per-user directory: ``$XDG_DATA_HOME/bursar``, else ``~/.local/share/bursar``."""
+    base = environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "bursar"
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings; raises `Invalid` ``setting_invalid`` naming the variable."""
+    env = os.environ if environ is None else environ
+    data_dir = env.get("BURSAR_DATA_DIR")
+    postgres_bin = env.get("BURSAR_POSTGRES_BIN")
+    return Settings(
+        data_dir=Path(data_dir).expanduser() if data_dir else default_data_dir(env),
+        database_url=env.get("BURSAR_DATABASE_URL") or None,
+        database_owner_url=env.get("BURSAR_DATABASE_OWNER_URL") or None,
+        postgres_bin=Path(postgres_bin).expanduser() if postgres_bin else None,
+        checksum_key=_key(env.get("BURSAR_CHECKSUM_KEY")),
+        checksum_key_id=_key_id(env.get("BURSAR_CHECKSUM_KEY_ID")),
+    )
+
+
+def _key(text: str | None) -> bytes | None:
+    if not text:
+        return None
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) < 32:
+        raise Invalid(
+            "setting_invalid",
+            "BURSAR_CHECKSUM_KEY must be at least 64 hexadecimal digits",
+            setting="BURSAR_CHECKSUM_KEY",
+        )
+    return key
+
+
+def _key_id(text: str | None) -> int:
+    if not text:
+        return 1
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 32767:
+        raise Invalid(
+            "setting_invalid",
+            "BURSAR_CHECKSUM_KEY_ID must be a whole number from 1 to 32767",
+            setting="BURSAR_CHECKSUM_KEY_ID",
+        )
+    return int(text)
