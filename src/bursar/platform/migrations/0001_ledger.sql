@@ -137,13 +137,15 @@ create table bursar.lots (
     asset_id    integer      not null,
     seq         bigint       not null,
     remaining   bigint       not null,
+    held        bigint       not null,
     priority    smallint     not null,
     open        boolean      not null,
     expires_at  timestamptz,
     origin      text         collate "C",
     constraint lots_pkey                   primary key (holder_id, asset_id, seq),
     constraint lots_remaining_not_negative check (remaining >= 0),
-    constraint lots_open_while_remaining   check (open = (remaining > 0))
+    constraint lots_held_not_negative      check (held >= 0),
+    constraint lots_open_while_any         check (open = (remaining + held > 0))
 ) with (fillfactor = 70);
 
 create index lots_open on bursar.lots (holder_id, asset_id) where open;

@@ -1,0 +1,327 @@
+"""The decision on one batch: units of commands and an open book in, results out. Pure (L2–L8).
+
+Each rule checks everything, then writes; a line ``# decided`` stands between. What a rule refuses
+leaves no trace but what time had done to the wallet anyway (`settle`).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from bursar.ledger.book import Ask, Book, Line, line_of, opens_lot
+from bursar.ledger.catalogue import ADJUSTMENT, BREAKAGE, WITHHOLDING, Kind
+from bursar.ledger.commands import (
+    OPENING,
+    Capture,
+    Command,
+    Credit,
+    Debit,
+    Expire,
+    PlaceHold,
+    Release,
+    Reverse,
+    SetLimit,
+    SetState,
+    Transfer,
+    house_account_of,
+)
+from bursar.ledger.draw import draw, negative, split
+from bursar.ledger.model import (
+    MAX_AMOUNT,
+    Detail,
+    Entry,
+    Hold,
+    HoldState,
+    Refusal,
+    Result,
+    Status,
+    WalletState,
+)
+from bursar.ledger.position import Position
+from bursar.ledger.refusals import (
+    closed,
+    frozen,
+    insufficient,
+    out_of_time,
+    overflow,
+    unknown_wallet,
+)
+from bursar.ledger.replay import differences
+from bursar.ledger.reversal import reverse
+from bursar.ledger.settle import own_reference, settle
+from bursar.ledger.transfer import transfer
+
+Unit = Sequence[Ask]
+"""Commands that are applied together or not at all; most often one."""
+
+Outcome = Entry | Refusal
+
+
+def decide(book: Book, units: Sequence[Unit]) -> list[list[Result]]:
+    """Decide the units in order; the answer has the shape of ``units``.
+
+    The same units decided in one book or each in a book of its own give the same entries.
+    """
+    return [
+        [_decide_one(book, unit[0])] if len(unit) == 1 else _decide_group(book, unit)
+        for unit in units
+    ]
+
+
+def _decide_group(book: Book, unit: Unit) -> list[Result]:
+    keys = {key for ask in unit for key in (ask.key, ask.other) if key in book.positions}
+    mark = book.mark({key for key in keys if key is not None})
+    results: list[Result] = []
+    for ask in unit:
+        result = _decide_one(book, ask)
+        if not result.ok:
+            book.undo(mark)
+            return _refuse_group(unit, len(results), result)
+        results.append(result)
+    return results
+
+
+def _refuse_group(unit: Unit, failed: int, result: Result) -> list[Result]:
+    culprit = unit[failed].command
+    others = Refusal(
+        Status.GROUP_REFUSED,
+        f"another command of group {culprit.group!r} was refused",
+        {"group": culprit.group, "refused": culprit.reference, "because": result.status.value},
+    )
+    return [
+        result if i == failed else Result(Status.GROUP_REFUSED, refusal=others)
+        for i in range(len(unit))
+    ]
+
+
+def _decide_one(book: Book, ask: Ask) -> Result:
+    command = ask.command
+    if ask.refusal is not None:
+        return Result(ask.refusal.status, refusal=ask.refusal)
+    key = ask.key
+    known = book.known.get((key.holder_id, key.asset_id, command.reference))
+    if known is not None:
+        return _answer_again(ask, known)
+    outcome = _apply(book, ask, book.positions[key])
+    if type(outcome) is Entry:
+        return Result(Status.APPLIED, outcome)
+    assert isinstance(outcome, Refusal)  # noqa: S101 - tells the type checker
+    return Result(outcome.status, refusal=outcome)
+
+
+def _answer_again(ask: Ask, known: Entry) -> Result:
+    """Answer a reference that is taken: the first answer again, or a conflict (L3)."""
+    fields = differences(ask, known)
+    if not fields:
+        return Result(Status.REPLAYED, known)
+    refusal = Refusal(
+        Status.REFERENCE_CONFLICT,
+        f"reference {known.reference!r} was used for other content: {', '.join(fields)}",
+        {"reference": known.reference, "differs": list(fields), "seq": known.seq},
+    )
+    return Result(Status.REFERENCE_CONFLICT, refusal=refusal)
+
+
+def _apply(book: Book, ask: Ask, position: Position) -> Outcome:
+    command = ask.command
+    if command.effective_at is not None and command.effective_at > book.now:
+        return out_of_time("effective_at", "lies in the future")
+    if position.seq == 0 and not isinstance(command, OPENING):
+        return unknown_wallet()
+    if position.parts is not None:
+        settle(book, position, ask.posting_id)
+    if position.state != "active":
+        refusal = _forbidden(command, position)
+        if refusal is not None:
+            return refusal
+    return _RULES[type(command)](book, ask, position, command)
+
+
+def _forbidden(command: Command, position: Position) -> Refusal | None:
+    """Say what a frozen or closed wallet does not do (L13)."""
+    if isinstance(command, SetState):
+        return None
+    if position.state == WalletState.CLOSED:
+        return closed("holder")
+    if isinstance(command, Debit | PlaceHold | Transfer):
+        return frozen("holder")
+    return None
+
+
+def _credit(book: Book, ask: Ask, position: Position, command: Credit) -> Outcome:
+    if command.amount > MAX_AMOUNT - position.balance:
+        return overflow(position)
+    lot = command.lot
+    if lot is not None and lot.expires_at is not None and lot.expires_at <= book.now:
+        return out_of_time("lot.expires_at", "has passed")
+    # decided
+    detail = None if lot is None else opens_lot(position, command.amount, lot)
+    line = line_of(
+        ask,
+        Kind(command.kind),
+        command.amount,
+        house_account=house_account_of(command),
+        detail=detail,
+    )
+    entry = book.enter(position, line)
+    if position.owed and entry.kind in WITHHOLDING:
+        _withhold(book, ask, position, entry)
+    return entry
+
+
+def _withhold(book: Book, ask: Ask, position: Position, granted: Entry) -> None:
+    """Take what is owed out of a grant, as far as it is there (L8, `net`)."""
+    amount = min(position.owed, granted.amount, max(0, position.available))
+    if amount:
+        shares = draw(position.lots(), position.plain, amount, first=(granted.seq,))
+        line = Line(
+            posting_id=ask.posting_id,
+            kind=Kind.WITHHOLD,
+            amount=-amount,
+            reference=own_reference(Kind.WITHHOLD, position),
+            house_account=ADJUSTMENT,
+            detail=Detail(lots=negative(shares), owed=-amount),
+        )
+        book.enter(position, line)
+
+
+def _debit(book: Book, ask: Ask, position: Position, command: Debit) -> Outcome:
+    if command.amount > position.room:
+        return insufficient(position, command.amount)
+    # decided
+    line = line_of(
+        ask,
+        Kind(command.kind),
+        -command.amount,
+        house_account=house_account_of(command),
+        detail=_draws(position, command.amount),
+    )
+    return book.enter(position, line)
+
+
+def _draws(position: Position, amount: int) -> Detail | None:
+    """Say which lots pay, where there are lots."""
+    if not position.open_lots:
+        return None
+    shares = draw(position.lots(), position.plain, amount)
+    return Detail(lots=negative(shares)) if shares else None
+
+
+def _place_hold(book: Book, ask: Ask, position: Position, command: PlaceHold) -> Outcome:
+    if command.deadline is not None and command.deadline <= book.now:
+        return out_of_time("deadline", "has passed")
+    if command.amount > MAX_AMOUNT - position.held:
+        return overflow(position)
+    if command.amount > position.room:
+        return insufficient(position, command.amount)
+    # decided
+    shares = draw(position.lots(), position.plain, command.amount)
+    detail = Detail(lots=negative(shares), deadline=command.deadline)
+    line = line_of(ask, Kind.HOLD, 0, held_change=command.amount, detail=detail)
+    return book.enter(position, line)
+
+
+def _capture(book: Book, ask: Ask, position: Position, command: Capture) -> Outcome:
+    hold = _open_hold(position, command.hold)
+    if isinstance(hold, Refusal):
+        return hold
+    amount = hold.remaining if command.amount is None else command.amount
+    if amount > hold.remaining:
+        return Refusal(
+            Status.HOLD_EXCEEDED,
+            f"the hold has {hold.remaining} left, not {amount}",
+            {"remaining": hold.remaining, "amount": amount},
+        )
+    # decided
+    drawn, rest = split(hold.draws, amount)
+    freed = 0 if command.keep_rest else hold.remaining - amount
+    back = position.into_lots(rest, freed) if freed else ()
+    detail = Detail(
+        lots=back,
+        drawn=drawn,
+        hold=hold.reference,
+        keep_rest=command.keep_rest,
+        asked=command.amount,
+    )
+    line = line_of(
+        ask,
+        Kind.CAPTURE,
+        -amount,
+        held_change=-amount - freed,
+        house_account=house_account_of(command),
+        detail=detail,
+    )
+    entry = book.enter(position, line)
+    settle(book, position, ask.posting_id)
+    return entry
+
+
+def _release(book: Book, ask: Ask, position: Position, command: Release) -> Outcome:
+    hold = _open_hold(position, command.hold)
+    if isinstance(hold, Refusal):
+        return hold
+    # decided
+    back = position.into_lots(hold.draws, hold.remaining)
+    detail = Detail(lots=back, hold=hold.reference)
+    line = line_of(ask, Kind.RELEASE, 0, held_change=-hold.remaining, detail=detail)
+    entry = book.enter(position, line)
+    settle(book, position, ask.posting_id)
+    return entry
+
+
+def _open_hold(position: Position, reference: str) -> Hold | Refusal:
+    hold = None if position.parts is None else position.parts.holds.get(reference)
+    if hold is None:
+        return Refusal(
+            Status.HOLD_UNKNOWN, f"no hold was placed as {reference!r}", {"hold": reference}
+        )
+    if hold.state is not HoldState.OPEN:
+        return Refusal(
+            Status.HOLD_ENDED,
+            f"hold {reference!r} was {hold.state.value} before",
+            {"hold": reference, "state": hold.state.value},
+        )
+    return hold
+
+
+def _set_limit(book: Book, ask: Ask, position: Position, command: SetLimit) -> Outcome:
+    return book.enter(position, line_of(ask, Kind.LIMIT, 0, detail=Detail(limit=command.limit)))
+
+
+def _set_state(book: Book, ask: Ask, position: Position, command: SetState) -> Outcome:
+    if command.state == WalletState.CLOSED and (position.balance or position.held or position.owed):
+        return Refusal(
+            Status.WALLET_NOT_EMPTY,
+            "only an empty wallet can be closed",
+            {"balance": position.balance, "held": position.held, "owed": position.owed},
+        )
+    # decided
+    detail = Detail(state=WalletState(command.state))
+    return book.enter(position, line_of(ask, Kind.STATE, 0, detail=detail))
+
+
+def _expire(book: Book, ask: Ask, position: Position, command: Expire) -> Outcome:
+    lots = [
+        lot
+        for lot in position.lots()
+        if lot.remaining and (command.origin is None or lot.origin == command.origin)
+    ]
+    # decided
+    excess = max(0, sum(lot.remaining for lot in lots) - command.keep)
+    shares = draw(lots, 0, excess)
+    detail = Detail(lots=negative(shares), keep=command.keep, origin=command.origin)
+    line = line_of(ask, Kind.EXPIRE, -excess, house_account=BREAKAGE, detail=detail)
+    return book.enter(position, line)
+
+
+_RULES: Final[dict[type, Callable[[Book, Ask, Position, Any], Outcome]]] = {
+    Credit: _credit,
+    Debit: _debit,
+    PlaceHold: _place_hold,
+    Capture: _capture,
+    Release: _release,
+    Transfer: transfer,
+    Reverse: reverse,
+    SetLimit: _set_limit,
+    SetState: _set_state,
+    Expire: _expire,
+}

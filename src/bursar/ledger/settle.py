@@ -1,0 +1,66 @@
+"""What time alone has done to a wallet: holds that lapsed, lots that expired (L6, L7). Pure."""
+
+from datetime import datetime
+
+from bursar.ledger.book import Book, Line
+from bursar.ledger.catalogue import BREAKAGE, Kind
+from bursar.ledger.model import OWN_REFERENCES, Detail, HoldState
+from bursar.ledger.position import Position
+
+
+def settle(book: Book, position: Position, posting_id: int) -> None:
+    """Write what is due by the book's instant: lapses by deadline, then expiries by date.
+
+    Each takes effect at its own deadline or date; credit that a lapse gives back to a lot whose
+    date has passed expires when it was given back.
+    """
+    parts = position.parts
+    if parts is None:
+        return
+    given_back = _lapse(book, position, posting_id)
+    due = [
+        (max(lot.expires_at, given_back.get(lot.seq, lot.expires_at)), lot)
+        for lot in parts.lots.values()
+        if lot.remaining and lot.expires_at is not None and lot.expires_at <= book.now
+    ]
+    for at, lot in sorted(due, key=lambda pair: (pair[0], pair[1].seq)):
+        line = Line(
+            posting_id=posting_id,
+            kind=Kind.EXPIRE,
+            amount=-lot.remaining,
+            reference=own_reference(Kind.EXPIRE, position),
+            house_account=BREAKAGE,
+            effective_at=at,
+            detail=Detail(lots=((lot.seq, -lot.remaining),)),
+        )
+        book.enter(position, line)
+
+
+def own_reference(kind: Kind, position: Position) -> str:
+    """Name an entry that the ledger writes of itself: unique, as the wallet's next seq is."""
+    return f"{OWN_REFERENCES}{kind}:{position.seq + 1}"
+
+
+def _lapse(book: Book, position: Position, posting_id: int) -> dict[int, datetime]:
+    """Lapse what is due; return when each lot got credit back."""
+    parts = position.with_parts()
+    given_back: dict[int, datetime] = {}
+    due = [
+        (hold.deadline, hold)
+        for hold in parts.holds.values()
+        if hold.state is HoldState.OPEN and hold.deadline is not None and hold.deadline <= book.now
+    ]
+    for deadline, hold in sorted(due, key=lambda pair: (pair[0], pair[1].seq)):
+        back = position.into_lots(hold.draws, hold.remaining)
+        line = Line(
+            posting_id=posting_id,
+            kind=Kind.LAPSE,
+            amount=0,
+            held_change=-hold.remaining,
+            reference=own_reference(Kind.LAPSE, position),
+            effective_at=deadline,
+            detail=Detail(hold=hold.reference, lots=back),
+        )
+        book.enter(position, line)
+        given_back.update((seq, deadline) for seq, _ in back)
+    return given_back

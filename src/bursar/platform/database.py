@@ -1,0 +1,134 @@
+"""The pool of connections to PostgreSQL, and which of its errors mean what.
+
+Every connection works as the role `bursar_service`, which does not own the tables (L5), speaks
+UTF-8 in UTC, and plans once for each statement: the ledger's statements want the same index walk
+whatever the batch, and planning a statement of fifty parameters costs more than running it.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import psycopg
+from psycopg import AsyncConnection, errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from bursar.platform.arrays import register
+from bursar.platform.errors import Broken, BursarError, Unavailable
+
+Connection = AsyncConnection[TupleRow]
+
+SERVICE_ROLE: Final = "bursar_service"
+
+CONTENTION: Final = (errors.DeadlockDetected, errors.SerializationFailure)
+"""Errors that say: the same transaction may succeed if it is tried again."""
+
+REFUSED_DATA: Final = (errors.DataError, errors.IntegrityError)
+"""Errors that say: the database will not take these values."""
+
+_AWAY: Final = (
+    errors.OperationalError,
+    errors.InterfaceError,
+    errors.ReadOnlySqlTransaction,
+    errors.InsufficientResources,
+)
+
+_PREPARE: Final = """
+    select set_config('plan_cache_mode', 'force_generic_plan', false),
+           set_config('timezone', 'UTC', false),
+           set_config('role', case when current_user <> %(role)s
+                                    and pg_has_role(current_user, %(role)s, 'member')
+                                   then %(role)s else current_user end, false)
+"""
+
+
+class Database:
+    """A pool on one database; ``async with`` it, or `open` and `close`."""
+
+    def __init__(self, url: str, *, max_connections: int = 8) -> None:
+        self.url = url
+        self._pool = AsyncConnectionPool(
+            connect_to(url),
+            min_size=1,
+            max_size=max_connections,
+            kwargs={"autocommit": True, "prepare_threshold": 0},
+            configure=_configure,
+            check=AsyncConnectionPool.check_connection,
+            open=False,
+            timeout=30,
+        )
+
+    async def open(self) -> None:
+        """Connect; raises `Unavailable` ``database_unavailable``."""
+        try:
+            await self._pool.open(wait=True, timeout=30)
+        except PoolTimeout as error:
+            await self._pool.close()
+            raise await _why_unreachable(self.url) from error
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection in autocommit mode; a database that is away raises `Unavailable`."""
+        with translated():
+            async with self._pool.connection() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection inside a transaction that commits if the block does not raise."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+
+class translated:  # noqa: N801 - used as a statement
+    """Turn the loss of the database into `Unavailable`; other errors pass."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, CONTENTION):
+            return
+        if isinstance(error, errors.DiskFull):
+            raise Unavailable("disk_full", "the database has no room left on its disk") from error
+        if isinstance(error, (PoolTimeout, *_AWAY)):
+            raise Unavailable(
+                "database_unavailable", f"the database did not answer: {_first_line(error)}"
+            ) from error
+        if isinstance(error, errors.InsufficientPrivilege):
+            raise Broken("database_privilege", _first_line(error)) from error
+
+
+def connect_to(url: str) -> str:
+    """Complete a connection string: UTF-8, a name, and a patience of 10 s for the handshake."""
+    given = conninfo_to_dict(url)
+    defaults = {"client_encoding": "UTF8", "application_name": "bursar", "connect_timeout": "10"}
+    return make_conninfo(url, **{k: v for k, v in defaults.items() if k not in given})
+
+
+async def _configure(connection: Connection) -> None:
+    register(connection)
+    await connection.execute(_PREPARE, {"role": SERVICE_ROLE})
+
+
+async def _why_unreachable(url: str) -> BursarError:
+    """Ask once more, to tell why; secrets are in neither the answer nor libpq's messages."""
+    try:
+        connection = await psycopg.AsyncConnection.connect(connect_to(url))
+        await connection.close()
+    except psycopg.Error as error:
+        return Unavailable(
+            "database_unavailable", f"cannot connect to the database: {_first_line(error)}"
+        )
+    return Unavailable("database_unavailable", "the database did not answer in 30 s")
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
