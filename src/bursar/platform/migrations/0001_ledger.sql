@@ -117,8 +117,12 @@ create index entries_busy_source on bursar.entries (holder_id, asset_id, source,
 create index entries_dated_back on bursar.entries (holder_id, asset_id, effective_at)
     where effective_at < recorded_at;
 
--- Entries lie on disk in about the order of their postings: a few bytes an entry range suffice.
-create index entries_posting on bursar.entries using brin (posting_id, recorded_at)
+-- The journal and its followers read whole postings; the index grows at its right end only.
+create index entries_posting on bursar.entries (posting_id);
+
+-- Entries lie on disk in about the order in which they were recorded: a few bytes for each range
+-- of pages suffice to find a day.
+create index entries_recorded on bursar.entries using brin (recorded_at)
     with (pages_per_range = 32, autosummarize = on);
 
 create table bursar.house_totals (

@@ -1,0 +1,141 @@
+"""Following the journal: what happened, in an order that no late commit can disturb.
+
+A follower reads postings in the order of their transaction numbers, and only those older than the
+oldest transaction that is still writing: so nothing can appear later behind its cursor. It sees
+every posting at least once; its handler must not mind seeing one again, and orders a wallet's
+entries by ``seq``. The cursor moves in the same transaction as what the handler writes through
+the connection it is given, so such work happens exactly once.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from psycopg.types.numeric import Int4, Int8
+
+from bursar.ledger import store
+from bursar.ledger.model import Entry
+from bursar.ledger.reading import QUERIES, Posting
+from bursar.platform.arrays import int8s
+from bursar.platform.database import Connection, Database
+
+_LARGEST: Final = 20_000
+"""A follower is handed at most about so many entries at a time, and always whole postings."""
+
+
+class Cursor(msgspec.Struct, frozen=True, order=True):
+    """A place in the journal: the epoch, the transaction, the posting; kept across a restore."""
+
+    epoch: int = 0
+    xid: int = 0
+    posting_id: int = 0
+
+
+class Posted(msgspec.Struct, frozen=True):
+    """A posting with its entries, each wallet's in the order of ``seq``."""
+
+    posting: Posting
+    entries: tuple[Entry, ...]
+
+
+class Lag(msgspec.Struct, frozen=True):
+    """How far behind a follower is: entries, and when the first of them was recorded."""
+
+    entries: int
+    since: datetime | None
+
+
+Handler = Callable[[list[Posted], Connection], Awaitable[None]]
+
+
+async def follow_once(
+    database: Database, follower: str, handler: Handler, *, postings: int = 100
+) -> int:
+    """Hand the next postings to ``handler`` and move the cursor; return how many there were.
+
+    At most ``postings`` at a time. If the handler raises, the cursor stays. Two processes that
+    follow under one name take turns.
+    """
+    async with database.transaction() as connection:
+        cursor = await _lock_cursor(connection, follower)
+        found, last = await read_after(connection, cursor, postings)
+        if not found:
+            return 0
+        await handler(found, connection)
+        await _move(connection, follower, last)
+        return len(found)
+
+
+async def read_after(
+    connection: Connection, cursor: Cursor, postings: int
+) -> tuple[list[Posted], Cursor]:
+    """Read the postings that follow a cursor, and the cursor that follows them."""
+    result = connection.cursor(binary=True)
+    await result.execute(
+        QUERIES["read_new_postings"],
+        {
+            "epoch": Int4(cursor.epoch),
+            "xid": str(cursor.xid),
+            "posting_id": Int8(cursor.posting_id),
+            "limit": Int4(postings),
+        },
+    )
+    chosen: dict[int, Posting] = {}
+    count = 0
+    for epoch, xid, posting_id, *rest in await result.fetchall():
+        if chosen and count + rest[1] > _LARGEST:
+            break
+        chosen[posting_id] = Posting(posting_id, *rest)
+        count += rest[1]
+        cursor = Cursor(epoch, int(xid), posting_id)
+    if not chosen:
+        return [], cursor
+    await result.execute(QUERIES["read_posted_entries"], {"posting_ids": int8s(list(chosen))})
+    entries: dict[int, list[Entry]] = {posting_id: [] for posting_id in chosen}
+    for row in await result.fetchall():
+        entries[row[3]].append(store.entry_of(row))
+    return [Posted(p, tuple(entries[i])) for i, p in chosen.items()], cursor
+
+
+async def read_lag(connection: Connection, follower: str) -> Lag:
+    """Tell how far behind a follower is (a metric, O2)."""
+    cursor = await _read_cursor(connection, follower)
+    result = connection.cursor(binary=True)
+    await result.execute(
+        QUERIES["follower_lag"],
+        {
+            "epoch": Int4(cursor.epoch),
+            "xid": str(cursor.xid),
+            "posting_id": Int8(cursor.posting_id),
+        },
+    )
+    row = await result.fetchone()
+    return Lag(*row) if row else Lag(0, None)
+
+
+async def _lock_cursor(connection: Connection, follower: str) -> Cursor:
+    """Read the cursor for this transaction alone; a new follower begins at the beginning."""
+    cursor = await _read_cursor(connection, follower)
+    if cursor == Cursor():
+        await _move(connection, follower, cursor)
+        cursor = await _read_cursor(connection, follower)
+    return cursor
+
+
+async def _read_cursor(connection: Connection, follower: str) -> Cursor:
+    result = await connection.execute(QUERIES["read_cursor"], {"follower": follower})
+    row = await result.fetchone()
+    return Cursor() if row is None else Cursor(row[0], int(row[1]), row[2])
+
+
+async def _move(connection: Connection, follower: str, cursor: Cursor) -> None:
+    await connection.execute(
+        QUERIES["move_cursor"],
+        {
+            "follower": follower,
+            "epoch": Int4(cursor.epoch),
+            "xid": str(cursor.xid),
+            "posting_id": Int8(cursor.posting_id),
+        },
+    )

@@ -1,0 +1,294 @@
+"""Reading the ledger for people (L9): wallets, statements, balances of the past, the journal.
+
+Nothing here locks or writes. A wallet is shown as it stands at the database's instant: holds past
+their deadline and lots past their date no longer count, though their entries come later.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, Generic, Literal, TypeVar
+
+import msgspec
+from psycopg.types.numeric import Int4, Int8
+
+from bursar.ledger import store
+from bursar.ledger.book import Book
+from bursar.ledger.catalogue import Kind
+from bursar.ledger.checksum import Seal
+from bursar.ledger.model import (
+    MAX_AMOUNT,
+    Asset,
+    Entry,
+    Hold,
+    HoldState,
+    Lot,
+    PostingId,
+    Wallet,
+    WalletKey,
+    WalletState,
+)
+from bursar.ledger.position import Position
+from bursar.ledger.settle import settle
+from bursar.platform.arrays import int8s, texts
+from bursar.platform.database import Connection
+from bursar.platform.errors import Invalid, Missing
+from bursar.platform.sql import Queries
+
+QUERIES: Final = Queries("bursar.ledger", "reading.sql")
+
+T = TypeVar("T")
+
+MAX_PAGE: Final = 1_000
+BUSY: Final = 1_000
+"""Beyond so many entries a wallet is in the indexes by kind and by source."""
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """A part of a list; ``cursor`` asks for the part that follows, None at the end."""
+
+    items: tuple[T, ...]
+    cursor: str | None
+
+
+class Total(msgspec.Struct, frozen=True):
+    """What a wallet gained (or lost) in its life by one kind and source (L9)."""
+
+    kind: Kind
+    source: str | None
+    amount: int
+    entries: int
+
+
+class Posting(msgspec.Struct, frozen=True):
+    """A set of entries written in one transaction for one reason."""
+
+    posting_id: PostingId
+    recorded_at: datetime
+    entries: int
+    actor: str
+    reason: str
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """Which entries of a statement: of any of the kinds, of any of the sources, in [since, until).
+
+    An empty tuple or None means all. Instants are compared with ``recorded_at``.
+    """
+
+    kinds: tuple[Kind, ...] = ()
+    sources: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def find_wallet(
+    connection: Connection, asset: Asset, holder: str | None, holder_id: int | None
+) -> tuple[WalletKey, str | None]:
+    """Find a wallet's key by the app's id or by number; raises `Missing` ``holder_unknown``."""
+    if holder is not None:
+        row = await _first(connection, "find_holder", {"external_id": holder})
+        if row is None:
+            raise Missing("holder_unknown", f"there is no holder {holder!r}", holder=holder)
+        return WalletKey(row[0], asset.asset_id), holder
+    row = await _first(connection, "find_external_id", {"holder_id": Int8(holder_id or 0)})
+    if row is None:
+        raise Missing("holder_unknown", f"there is no holder {holder_id}", holder_id=holder_id)
+    return WalletKey(holder_id or 0, asset.asset_id), row[0]
+
+
+async def read_wallet(
+    connection: Connection, asset: Asset, key: WalletKey, holder: str | None
+) -> Wallet:
+    """Show a wallet as it stands now; raises `Missing` ``wallet_unknown``."""
+    position, now = await read_settled(connection, key)
+    if not position.seq:
+        raise Missing(
+            "wallet_unknown", f"the holder has no wallet in {asset.code}", asset=asset.code
+        )
+    holds: list[Hold] = []
+    if position.parts is not None:
+        holds = [h for h in position.parts.holds.values() if h.state is HoldState.OPEN]
+    lots: list[Lot] = [lot for lot in position.lots() if lot.remaining + lot.held]
+    return Wallet(
+        holder=holder,
+        holder_id=key.holder_id,
+        asset=asset.code,
+        state=WalletState(position.state),
+        balance=position.balance,
+        held=position.held,
+        available=position.available,
+        credit_limit=position.credit_limit,
+        owed=position.owed,
+        seq=position.seq,
+        at=now,
+        holds=tuple(sorted(holds, key=lambda hold: hold.seq)),
+        lots=tuple(sorted(lots, key=lambda lot: lot.seq)),
+    )
+
+
+async def read_settled(connection: Connection, key: WalletKey) -> tuple[Position, datetime]:
+    """Read a wallet and settle it in memory, as the next command would; nothing is written."""
+    now, _ = await store.open_batch(connection, 0)
+    positions = await store.read_positions(connection, [key])
+    position = positions[key]
+    if position.open_lots:
+        await store.read_lots(connection, positions, [key], [])
+    if position.open_holds:
+        await store.read_holds(connection, positions, [key], [], None)
+    seq = position.seq
+    settle(Book(now, Seal(), positions), position, 0)
+    position.seq = seq
+    return position, now
+
+
+async def read_statement(
+    connection: Connection, key: WalletKey, wanted: Filter, *, limit: int, cursor: str | None
+) -> Page[Entry]:
+    """List a wallet's entries, the newest first; a page of 1 to 1,000 (L9)."""
+    _check_limit(limit)
+    high = _statement_cursor(cursor) if cursor is not None else MAX_AMOUNT
+    low = 0
+    if wanted.until is not None:
+        high = min(high, await _last_seq_at(connection, key, _before(wanted.until)))
+    if wanted.since is not None:
+        low = await _last_seq_at(connection, key, _before(wanted.since))
+    values = {
+        "holder_id": Int8(key.holder_id),
+        "asset_id": Int4(key.asset_id),
+        "low": Int8(low),
+        "high": Int8(high),
+        "limit": Int4(limit + 1),
+        "kinds": texts(wanted.kinds),
+        "sources": texts(wanted.sources),
+    }
+    if not wanted.kinds and not wanted.sources:
+        entries = await _entries(connection, "read_statement", values)
+    else:
+        busy = "read_busy_kinds" if wanted.kinds else "read_busy_sources"
+        entries = await _entries(connection, busy, values)
+        if len(entries) <= limit:
+            values["limit"] = Int4(limit + 1 - len(entries))
+            entries += await _entries(connection, "read_statement_filtered", values)
+    more = len(entries) > limit
+    return Page(tuple(entries[:limit]), str(entries[limit - 1].seq - 1) if more else None)
+
+
+async def read_balance_at(
+    connection: Connection, key: WalletKey, instant: datetime, by: Literal["recorded", "effective"]
+) -> int:
+    """Tell the balance as of an instant (L9).
+
+    By `recorded` it is what the books said then; by `effective` what they would have said had
+    everything been known that was later dated back to then.
+    """
+    seq = await _last_seq_at(connection, key, instant)
+    values = {
+        "holder_id": Int8(key.holder_id),
+        "asset_id": Int4(key.asset_id),
+        "seq": Int8(seq),
+        "instant": instant,
+    }
+    row = await _first(connection, "balance_after", values)
+    balance = 0 if row is None else int(row[0])
+    if by == "effective":
+        late = await _first(connection, "dated_back", values)
+        balance += int(late[0])
+    return balance
+
+
+async def read_totals(connection: Connection, key: WalletKey) -> list[Total]:
+    """Add up a wallet's life by kind and source; what was reversed is taken off (L9)."""
+    values = {"holder_id": Int8(key.holder_id), "asset_id": Int4(key.asset_id)}
+    rows = await _all(connection, "wallet_totals", values)
+    return [Total(Kind(kind), source, int(amount), n) for kind, source, amount, n in rows]
+
+
+async def read_journal(
+    connection: Connection, *, kind: Kind | None, limit: int, cursor: str | None
+) -> Page[Entry]:
+    """List entries of all wallets, of one kind or all, the newest posting first (L9)."""
+    _check_limit(limit)
+    place = _journal_cursor(cursor) if cursor is not None else (MAX_AMOUNT,) * 2 + (2**31 - 1, 0)
+    query = "newest_postings" if kind is None else "newest_postings_of_kind"
+    values: dict[str, Any] = {
+        "kind": kind,
+        "posting_id": Int8(place[0]),
+        "limit": Int4(limit + 1),
+    }
+    wanted, counted = [], 0
+    for posting_id, entries in await _all(connection, query, values):
+        wanted.append(posting_id)
+        counted += entries if posting_id != place[0] else 0
+        if counted > limit:
+            break
+    values |= {
+        "posting_ids": int8s(wanted),
+        "holder_id": Int8(place[1]),
+        "asset_id": Int4(place[2]),
+        "seq": Int8(place[3]),
+    }
+    found = await _entries(connection, "read_journal", values)
+    last = found[limit - 1] if len(found) > limit else None
+    following = (
+        None if last is None else f"{last.posting_id}.{last.holder_id}.{last.asset_id}.{last.seq}"
+    )
+    return Page(tuple(found[:limit]), following)
+
+
+async def read_postings(connection: Connection, posting_ids: Sequence[int]) -> dict[int, Posting]:
+    """Tell who made these postings, and why."""
+    rows = await _all(connection, "read_postings", {"posting_ids": int8s(posting_ids)})
+    return {row[0]: Posting(*row) for row in rows}
+
+
+async def _last_seq_at(connection: Connection, key: WalletKey, instant: datetime) -> int:
+    values = {
+        "holder_id": Int8(key.holder_id),
+        "asset_id": Int4(key.asset_id),
+        "instant": instant,
+    }
+    row = await _first(connection, "last_seq_at", values)
+    return int(row[0])
+
+
+def _before(instant: datetime) -> datetime:
+    return instant - timedelta(microseconds=1)
+
+
+def _check_limit(limit: int) -> None:
+    if type(limit) is not int or not 1 <= limit <= MAX_PAGE:
+        raise Invalid("page_limit", f"a page has 1 to {MAX_PAGE} items", limit=limit)
+
+
+def _statement_cursor(text: str) -> int:
+    numbers = _cursor(text, 1)
+    return numbers[0]
+
+
+def _journal_cursor(text: str) -> tuple[int, ...]:
+    return _cursor(text, 4)
+
+
+def _cursor(text: str, count: int) -> tuple[int, ...]:
+    """Read a cursor that an earlier page gave."""
+    parts = text.split(".")
+    if len(parts) != count or not all(
+        p.isascii() and p.isdigit() and len(p) < 20 and int(p) <= MAX_AMOUNT for p in parts
+    ):
+        raise Invalid("cursor", "the cursor is not one that a page gave", cursor=text[:80])
+    return tuple(int(part) for part in parts)
+
+
+async def _entries(connection: Connection, query: str, values: dict[str, Any]) -> list[Entry]:
+    return [store.entry_of(row) for row in await _all(connection, query, values)]
+
+
+async def _all(connection: Connection, query: str, values: dict[str, Any]) -> list[Any]:
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(QUERIES[query], values)
+    return await cursor.fetchall()
+
+
+async def _first(connection: Connection, query: str, values: dict[str, Any]) -> Any:
+    rows = await _all(connection, query, values)
+    return rows[0] if rows else None
