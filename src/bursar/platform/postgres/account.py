@@ -35,6 +35,11 @@ class Account(msgspec.Struct, frozen=True):
     name: str
     dropped: bool
 
+    @property
+    def known(self) -> bool:
+        """Whether the system's list of accounts has it, as initdb and pg_upgrade demand."""
+        return _entry(self.uid) is not None
+
     def popen(self) -> PopenAs:
         """Say how a child becomes this account."""
         if not self.dropped:
@@ -87,7 +92,12 @@ def first_blocked(account: Account, paths: Iterable[Path]) -> Path | None:
 
 
 def _name(uid: int) -> str:
+    found = _entry(uid)
+    return found.pw_name if found else str(uid)
+
+
+def _entry(uid: int) -> pwd.struct_passwd | None:
     try:
-        return pwd.getpwuid(uid).pw_name
+        return pwd.getpwuid(uid)
     except KeyError:
-        return str(uid)
+        return None

@@ -34,6 +34,7 @@ from bursar.platform.postgres.programs import Programs, supports_lz4
 
 # The longest socket path a kernel takes; upgrades use a port of five digits.
 _SUN_PATH = 103 if sys.platform == "darwin" else 107
+_PATIENCE_S = 10.0
 _STILL_IN_USE = "pre-existing shared memory block"
 _LAUNCH = '{ exec "$@" 1>&2; } & echo $!'
 
@@ -75,8 +76,9 @@ def bring_up(
     ``server_start_timeout`` or ``server_socket_missing``, `Invalid` ``server_settings_invalid`` or
     ``credentials_mismatch``, each with the last lines of the log.
     """
-    began = time.time()
+    written = logs.sizes(layout)
     launched: int | None = None
+    refused: list[str] = []
     for now in _pulse():
         pid, held = running_pid(layout.pgdata), server_lock_held(layout)
         if pid is not None or held:
@@ -84,15 +86,16 @@ def bring_up(
             if up is not None:
                 return up
         if launched is not None and not is_alive(launched):
-            log = logs.last_lines(layout, began)
-            if not any(_STILL_IN_USE in line for line in log):
-                raise logs.explain("PostgreSQL ended while it was starting", layout, log)
+            refused = logs.last_lines(layout, written)
+            if not any(_STILL_IN_USE in line for line in refused):
+                raise logs.explain("PostgreSQL ended while it was starting", layout, refused)
             launched = None
         elif launched is None and pid is None and not held:
-            began = time.time()
+            written = logs.sizes(layout)
             launched = launch(layout, arm())
         if now > deadline:
-            raise _too_late(layout, pid or launched, logs.last_lines(layout, began))
+            log = refused or logs.last_lines(layout, written)
+            raise _too_late(layout, pid or launched, log)
     raise AssertionError("the pulse does not end")
 
 
@@ -153,17 +156,18 @@ def knock(seen: PidFile | None) -> Ping:
         dbname="postgres",
         connect_timeout=5,
     )
-    return Ping(PGconn.ping(asked.encode()))
+    return Ping(PGconn.ping(os.fsencode(asked)))
 
 
 def socket_dir(layout: Layout) -> Path:
-    """Choose the directory of the socket: ours, or a short private one when ours is too long.
+    """Choose the directory of the socket: ours, or a short private one when ours does not do.
 
     The short one lies under /tmp and not in the session's runtime directory, because the server
     outlives the session. Its name is derived from the data directory and recorded there; whatever
     stands under that name and is not a private directory of the server's account is not used.
     """
-    if len(os.fsencode(layout.run / ".s.PGSQL.50432")) <= _SUN_PATH:
+    fits = len(os.fsencode(layout.run / ".s.PGSQL.50432")) <= _SUN_PATH
+    if fits and "," not in str(layout.run):  # clients take a comma for a list of hosts
         return layout.run
     digest = hashlib.sha256(os.fsencode(layout.root)).hexdigest()[:12]
     derived = Path("/tmp") / f"bursar-{layout.account.uid}-{digest}"  # noqa: S108 - checked below
@@ -182,32 +186,22 @@ def socket_dir(layout: Layout) -> Path:
     return derived
 
 
-def enter(
-    layout: Layout, seen: PidFile, credentials: cluster.Credentials, *, started: bool
-) -> Up | None:
-    """Connect and make sure that this is the server of our directory; None: not quite up."""
-    if seen.socket_dir is None or seen.port is None:
-        return None
-    try:
-        with psycopg.connect(
-            host=str(seen.socket_dir),
-            port=seen.port,
-            user=cluster.OWNER,
-            password=credentials.owner,
-            dbname="postgres",
-            autocommit=True,
-            connect_timeout=5,
-        ) as connection:
-            row = connection.execute("show data_directory").fetchone()
-            number = connection.info.server_version
-    except psycopg.OperationalError as error:
-        if "password authentication failed" in str(error):
-            raise Invalid(
-                "credentials_mismatch",
-                f"the server does not accept the passwords in {layout.credentials}",
-                path=str(layout.credentials),
-            ) from error
-        return None
+def enter(layout: Layout, seen: PidFile, credentials: cluster.Credentials, *, started: bool) -> Up:
+    """Connect once and make sure that this is the server of our directory.
+
+    Raises psycopg's error when the connection fails, `Broken` ``server_of_another_directory``.
+    """
+    with psycopg.connect(
+        host=str(seen.socket_dir),
+        port=seen.port,
+        user=cluster.OWNER,
+        password=credentials.owner,
+        dbname="postgres",
+        autocommit=True,
+        connect_timeout=5,
+    ) as connection:
+        row = connection.execute("show data_directory").fetchone()
+        number = connection.info.server_version
     if row is None or not Path(str(row[0])).samefile(layout.pgdata):
         raise Broken(
             "server_of_another_directory",
@@ -215,7 +209,34 @@ def enter(
             path=str(layout.pgdata),
         )
     version = f"{number // 10000}.{number % 10000}"
-    return Up(seen.pid, version, seen.socket_dir, seen.port, started)
+    return Up(seen.pid, version, seen.socket_dir or layout.run, seen.port or 0, started)
+
+
+def _let_in(
+    layout: Layout, seen: PidFile, credentials: cluster.Credentials, *, started: bool
+) -> Up | None:
+    """Enter a server that answers; None when it stops answering before it lets us in."""
+    began = time.monotonic()
+    for now in _pulse():
+        try:
+            return enter(layout, seen, credentials, started=started)
+        except psycopg.OperationalError as error:
+            if "password authentication failed" in str(error):
+                raise Invalid(
+                    "credentials_mismatch",
+                    f"the server does not accept the passwords in {layout.credentials}",
+                    path=str(layout.credentials),
+                ) from error
+            if knock(seen) != Ping.OK:
+                return None
+            if now - began > _PATIENCE_S:
+                raise Unavailable(
+                    "server_too_busy",
+                    f"the server in {layout.root} runs but lets nobody in: {error}",
+                    path=str(layout.root),
+                    pid=seen.pid,
+                ) from error
+    raise AssertionError("the pulse does not end")
 
 
 def _pulse() -> Iterator[float]:
@@ -241,7 +262,7 @@ def _reach(layout: Layout, credentials: cluster.Credentials, launched: int | Non
     seen = read_pid_file(layout.pgdata)
     answer = knock(seen)
     if seen is not None and answer == Ping.OK:
-        return enter(layout, seen, credentials, started=seen.pid == launched)
+        return _let_in(layout, seen, credentials, started=seen.pid == launched)
     if answer == Ping.NO_RESPONSE and _socket_gone(layout):
         raise Unavailable(
             "server_socket_missing",

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from bursar.platform.errors import Broken, Invalid, Rejected
 from bursar.platform.postgres import logs
-from bursar.platform.postgres.directory import Layout, disk_errors, remove_tree
+from bursar.platform.postgres.directory import TEMPORARY, Layout, disk_errors, remove_tree
 from bursar.platform.postgres.programs import Programs, find_major
 
 OWNER = "bursar_owner"
@@ -69,6 +69,8 @@ def recover_names(layout: Layout) -> None:
     if layout.before.exists() and not layout.pgdata.exists():
         layout.rename(layout.before, layout.pgdata)
     remove_tree(layout.new)
+    for left in layout.root.glob(f"{TEMPORARY}*"):
+        left.unlink()
     if layout.ready.exists() and data_major(layout.pgdata) is None:
         raise Broken(
             "data_missing",
@@ -131,10 +133,17 @@ def create(layout: Layout, programs: Programs, lock: int) -> None:
 
 def initdb(layout: Layout, programs: Programs, lock: int) -> None:
     """Make a cluster in ``pgdata.new``; nothing stays there when it fails."""
+    if not layout.account.known:
+        raise Invalid(
+            "server_account_missing",
+            f"the account {layout.account.name}, which PostgreSQL would run as, has no name; "
+            "its programs demand an entry in /etc/passwd",
+            accounts=[layout.account.name],
+        )
     credentials = load_credentials(layout)
     remove_tree(layout.new)
     layout.make_dir(layout.new)
-    fd, name = tempfile.mkstemp(prefix=".pw-", dir=layout.root)
+    fd, name = tempfile.mkstemp(prefix=TEMPORARY, dir=layout.root)
     password_file = Path(name)
     try:
         with os.fdopen(fd, "w") as file:
@@ -179,7 +188,8 @@ def run_program(
         **layout.account.popen(),
     )
     if done.returncode != 0:
-        log = logs.clean(done.stdout.decode(errors="replace"), count=20)
+        said = done.stdout.decode(errors="replace")
+        log = logs.clean(logs.read_tree(layout.new) + "\n" + said, count=20)
         raise logs.explain(f"{command[0]} ended with {done.returncode}", layout, log)
 
 

@@ -30,6 +30,7 @@ import msgspec
 from bursar.platform.errors import BursarError, Invalid, Unavailable
 from bursar.platform.postgres.account import Account, first_blocked, server_account
 
+TEMPORARY = ".bursar-"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -106,7 +107,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     def write_file(self, path: Path, text: str) -> None:
         """Replace a file of ours durably: readers see the old text or the new one."""
-        fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=self.root)
+        fd, name = tempfile.mkstemp(prefix=TEMPORARY, dir=self.root)
         try:
             with os.fdopen(fd, "w", encoding="utf-8") as file:
                 file.write(text)
@@ -182,7 +183,7 @@ def _make_root(layout: Layout) -> None:
                 parent.mkdir()
                 if layout.account.dropped:
                     parent.chmod(0o755)
-    made = Path(tempfile.mkdtemp(prefix=".bursar-", dir=layout.root.parent))
+    made = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=layout.root.parent))
     layout.give(made)
     try:
         made.rename(layout.root)

@@ -1,6 +1,8 @@
 """What the server said last, without secrets and without the noise of waiting (O1)."""
 
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from bursar.platform.errors import BursarError, Invalid, Unavailable
@@ -14,13 +16,22 @@ _NOISE = re.compile(
 _SECRET = re.compile(r"(password|passwd|secret|SCRAM-SHA-256\$)\S*\s*[=:]?\s*\S+", re.IGNORECASE)
 
 
-def last_lines(layout: Layout, since: float, count: int = 12) -> list[str]:
-    """Read the last lines of the logs written since an instant (epoch seconds), oldest first."""
+def sizes(layout: Layout) -> dict[Path, int]:
+    """Remember how long the logs are, to tell later what is new."""
+    return {file: file.stat().st_size for file in layout.log.glob("server-*.log")}
+
+
+def last_lines(layout: Layout, before: Mapping[Path, int], count: int = 12) -> list[str]:
+    """Read the last lines that were written since `sizes`, the server's first words first."""
     files = [layout.log / "start.log", *layout.log.glob("server-*.log")]
-    fresh = [file for file in files if file.is_file() and file.stat().st_mtime >= since - 1]
-    fresh.sort(key=lambda file: file.stat().st_mtime)
-    lines = [line for file in fresh for line in _tail(file)]
-    return clean("\n".join(lines), count)
+    texts = [_tail(file, before.get(file, 0)) for file in files if file.is_file()]
+    return clean("\n".join(texts), count)
+
+
+def read_tree(directory: Path) -> str:
+    """Read the ends of all logs below a directory, oldest first."""
+    files = sorted(directory.rglob("*.log"), key=lambda file: file.stat().st_mtime)
+    return "\n".join(_tail(file) for file in files)
 
 
 def clean(text: str, count: int = 12) -> list[str]:
@@ -45,8 +56,9 @@ def explain(what: str, layout: Layout, log: list[str]) -> BursarError:
     return Unavailable("server_died", f"{what}{shown}", path=str(layout.root), log=log)
 
 
-def _tail(file: Path) -> list[str]:
+def _tail(file: Path, since: int = 0) -> str:
     with file.open("rb") as stream:
-        stream.seek(0, 2)
-        stream.seek(max(0, stream.tell() - _TAIL))
-        return stream.read().decode(errors="replace").splitlines()
+        size = stream.seek(0, os.SEEK_END)
+        begin = since if since <= size else 0  # a rotation has emptied it
+        stream.seek(max(begin, size - _TAIL))
+        return stream.read().decode(errors="replace")

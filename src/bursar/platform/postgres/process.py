@@ -49,17 +49,17 @@ def read_pid_file(pgdata: Path) -> PidFile | None:
 def remove_stale_pid_file(pgdata: Path) -> None:
     """Remove a file whose process is not a server here, so that PostgreSQL starts.
 
-    PostgreSQL itself gives up when the number belongs to any living process of its account. The
-    caller holds the start lock and knows that no server process is left. A number of nobody stays:
-    with it PostgreSQL looks for shared memory still in use. A file without a number may be one
-    that is being written, and stays for a few seconds.
+    PostgreSQL itself gives up when the number belongs to any process of its account, a corpse that
+    nobody collected included. The caller holds the start lock and knows that no server process is
+    left. A number of nobody stays: with it PostgreSQL looks for shared memory still in use. A file
+    without a number may be one that is being written, and stays for a few seconds.
     """
     path = pgdata / "postmaster.pid"
     found = read_pid_file(pgdata)
     with suppress(FileNotFoundError):
         if found is None and time.time() - path.stat().st_mtime < _UNFINISHED_S:
             return
-        if found is None or (is_alive(found.pid) and not is_postmaster(found.pid, pgdata)):
+        if found is None or (_exists(found.pid) and not is_postmaster(found.pid, pgdata)):
             path.unlink()
 
 
@@ -87,14 +87,8 @@ def is_postmaster(pid: int, pgdata: Path, proc: Path = PROC) -> bool:
 
 def is_alive(pid: int, proc: Path = PROC) -> bool:
     """Tell whether the process exists and is not a corpse that nobody collected."""
-    if pid <= 0:
+    if not _exists(pid):
         return False
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
     try:
         state = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
     except (OSError, IndexError):
@@ -125,6 +119,18 @@ def signal_postmaster(pid: int, pgdata: Path, number: signal.Signals) -> bool:
     finally:
         if handle is not None:
             os.close(handle)
+    return True
+
+
+def _exists(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
     return True
 
 

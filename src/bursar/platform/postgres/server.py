@@ -8,9 +8,10 @@ from types import MappingProxyType
 from typing import Literal
 
 import msgspec
+import psycopg
 from psycopg.pq import Ping
 
-from bursar.platform.errors import Unavailable
+from bursar.platform.errors import BursarError, Unavailable
 from bursar.platform.postgres import boot, cluster
 from bursar.platform.postgres.directory import (
     Layout,
@@ -22,6 +23,7 @@ from bursar.platform.postgres.directory import (
     start_lock_held,
 )
 from bursar.platform.postgres.process import (
+    PidFile,
     is_alive,
     read_pid_file,
     running_pid,
@@ -145,11 +147,19 @@ def status(data_dir: Path) -> Status:
         seen = read_pid_file(layout.pgdata)
         answer = boot.knock(seen) if pid is not None or held else Ping.NO_RESPONSE
         if seen is not None and answer == Ping.OK:
-            up = boot.enter(layout, seen, cluster.load_credentials(layout), started=False)
-            return Status("running", seen.pid, up.version if up else None, major)
+            return Status("running", seen.pid, _version(layout, seen), major)
         if pid is not None or busy or answer == Ping.REJECT or (held and seen is None):
             return Status("starting", pid, None, major)
         return Status("stopped", None, None, major)
+
+
+def _version(layout: Layout, seen: PidFile) -> str | None:
+    """Ask a running server; None when it is too busy to say."""
+    try:
+        credentials = cluster.load_credentials(layout)
+        return boot.enter(layout, seen, credentials, started=False).version
+    except (BursarError, psycopg.OperationalError):
+        return None
 
 
 def finish(layout: Layout, credentials: cluster.Credentials, up: boot.Up) -> Server:

@@ -19,9 +19,11 @@ import msgspec
 from bursar.platform.errors import BursarError, Invalid, Missing, Rejected, Unavailable
 from bursar.platform.postgres import boot, cluster
 from bursar.platform.postgres.directory import (
+    TEMPORARY,
     Layout,
     disk_errors,
     prepare,
+    remove_tree,
     server_lock_held,
     start_lock,
 )
@@ -130,7 +132,7 @@ def _pg_upgrade(
     layout: Layout, credentials: cluster.Credentials, old: Programs, new: Programs, lock: int
 ) -> None:
     """Run pg_upgrade in copying mode; the password goes by a file that only its account reads."""
-    passwords = layout.root / "pgpass"
+    passwords = layout.root / f"{TEMPORARY}pgpass"
     try:
         layout.write_file(passwords, f"*:*:*:{cluster.OWNER}:{credentials.owner}\n")
         cluster.run_program(
@@ -145,11 +147,13 @@ def _pg_upgrade(
             PGPASSFILE=str(passwords),
         )
     except Unavailable as error:
-        if error.code == "disk_full":
-            raise
-        raise Unavailable("upgrade_failed", error.message, **error.fields) from error
+        remove_tree(layout.new)
+        code = "upgrade_failed" if error.code == "server_died" else error.code
+        raise Unavailable(code, error.message, **error.fields) from error
     finally:
         passwords.unlink(missing_ok=True)
+        # It would delete what is called pgdata, which is the new data in a moment.
+        (layout.run / "delete_old_cluster.sh").unlink(missing_ok=True)
 
 
 def _verify(
