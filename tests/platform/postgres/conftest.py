@@ -40,6 +40,7 @@ class Yard:
         self._template = template
         self._children: list[subprocess.Popen[str]] = []
         self._dirs: list[Path] = []
+        self._gates: list[Path] = []
 
     def fresh(self, name: str = "data") -> Path:
         """Name a directory that does not exist yet."""
@@ -115,12 +116,15 @@ class Yard:
         signal_file.touch()
         os.chown(signal_file, owner.st_uid, owner.st_gid)
         conf = data_dir / "operator.conf"
-        wait = f"while [ ! -e {go} ]; do sleep 0.05; done; false"
+        self._gates.append(go)
+        wait = f"while [ -d {go.parent} ] && [ ! -e {go} ]; do sleep 0.05; done; false"
         conf.write_text(f"restore_command = '{wait}'\n")
         conf.chmod(0o644)
         return go
 
     def close(self) -> None:
+        for gate in self._gates:
+            gate.touch()
         for child in self._children:
             if child.poll() is None:
                 child.kill()

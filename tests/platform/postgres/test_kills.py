@@ -1,8 +1,10 @@
 """Kill -9 of whoever starts, of the server, of both; and recovery that takes its time."""
 
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -162,13 +164,42 @@ def test_a_recovering_server_is_starting_and_can_be_stopped(yard: Any) -> None:
 
 def test_a_start_fails_at_once_when_the_recovering_server_dies(yard: Any) -> None:
     data_dir = yard.made()
-    yard.slow_recovery(data_dir)
+    go = yard.slow_recovery(data_dir)
     waiting = yard.starter(data_dir)
     pid = yard.wait_for(lambda: status(data_dir).pid)
     yard.kill(pid)
     answer = yard.answer(waiting)
     assert answer["code"] == "server_died"
     assert "PostgreSQL ended while it was starting" in answer["message"]
+    go.touch()
+    assert yard.start(data_dir).started
+
+
+def test_from_another_process_namespace_the_server_is_attached_to_and_not_signalled(
+    yard: Any,
+) -> None:
+    unshare = shutil.which("unshare")
+    inside = [str(unshare), "--pid", "--fork", "--mount-proc"]
+    if unshare is None or subprocess.run([*inside, "true"], check=False).returncode != 0:
+        pytest.skip("a process namespace of one's own needs root and unshare")
+    data_dir = yard.made()
+    server = yard.start(data_dir)
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from bursar.platform.errors import Unavailable\n"
+        "from bursar.platform.postgres import start, status, stop\n"
+        "d = Path(sys.argv[1]); s = start(d, wait_s=10); print(s.started, status(d).state)\n"
+        "try:\n    stop(d, wait_s=0.2)\n"
+        "except Unavailable as error:\n    print(error.code)\n"
+    )
+    done = subprocess.run(
+        [*inside, sys.executable, "-c", script, str(data_dir)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert done.stdout.split() == ["False", "running", "server_stop_timeout"]
+    assert process.is_postmaster(server.pid, data_dir / "pgdata")
 
 
 @pytest.mark.slow

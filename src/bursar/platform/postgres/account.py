@@ -58,7 +58,9 @@ def server_account(*existing: Path) -> Account:
         if path.exists():
             found = path.stat()
             if found.st_uid != 0:
-                return Account(found.st_uid, found.st_gid, _name(found.st_uid), dropped=True)
+                entry = _entry(found.st_uid)
+                group = entry.pw_gid if entry else found.st_gid
+                return Account(found.st_uid, group, _name(found.st_uid), dropped=True)
     for name in CANDIDATES:
         try:
             entry = pwd.getpwnam(name)

@@ -151,6 +151,7 @@ def knock(seen: PidFile | None) -> Ping:
         return Ping.NO_RESPONSE
     asked = make_conninfo(
         host=str(seen.socket_dir),
+        hostaddr="",
         port=seen.port,
         user=cluster.OWNER,
         dbname="postgres",
@@ -193,6 +194,7 @@ def enter(layout: Layout, seen: PidFile, credentials: cluster.Credentials, *, st
     """
     with psycopg.connect(
         host=str(seen.socket_dir),
+        hostaddr="",
         port=seen.port,
         user=cluster.OWNER,
         password=credentials.owner,

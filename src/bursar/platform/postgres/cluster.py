@@ -4,6 +4,7 @@ A cold start that dies leaves either nothing under the final name (initdb works 
 or a cluster without the ``ready`` marker, whose roles and database the next start completes.
 """
 
+import itertools
 import os
 import secrets
 import subprocess
@@ -84,8 +85,10 @@ def close_upgrade(layout: Layout) -> Path | None:
     """Put the old data of an upgrade aside, once the new has been seen to start."""
     if not layout.before.exists():
         return None
-    kept = layout.root / f"pgdata.old-{data_major(layout.before)}"
-    remove_tree(kept)
+    name = f"pgdata.old-{data_major(layout.before)}"
+    taken = {path.name for path in layout.root.glob("pgdata.old-*")}
+    later = (f"{name}.{number}" for number in itertools.count(2))
+    kept = layout.root / next(free for free in itertools.chain([name], later) if free not in taken)
     layout.rename(layout.before, kept)
     return kept
 
@@ -159,7 +162,8 @@ def initdb(layout: Layout, programs: Programs, lock: int) -> None:
             ],
             lock,
         )
-        with (layout.new / "postgresql.conf").open("a") as conf:
+        conf_fd = layout.open_file(layout.new / "postgresql.conf", os.O_WRONLY | os.O_APPEND)
+        with os.fdopen(conf_fd, "a") as conf:
             conf.write(f"{_INCLUDES}include_if_exists '../operator.conf'\n")
             conf.flush()
             os.fsync(conf.fileno())
@@ -204,6 +208,7 @@ def complete(layout: Layout, credentials: Credentials, socket_dir: Path, port: i
     """Make role and database unless they are there, then write the marker."""
     with psycopg.connect(
         host=str(socket_dir),
+        hostaddr="",
         port=port,
         user=OWNER,
         password=credentials.owner,

@@ -99,9 +99,16 @@ class Layout(msgspec.Struct, frozen=True):
             os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
 
     def open_file(self, path: Path, flags: int) -> int:
-        """Open a file of ours, making it 0600; a symbolic link in its place is refused."""
+        """Open a file of ours, making it 0600; a link to another file in its place is refused.
+
+        We may be root in a directory of an account that we do not trust.
+        """
         fd = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        if self.account.dropped and os.fstat(fd).st_uid == 0:
+        found = os.fstat(fd)
+        if found.st_nlink > 1:
+            os.close(fd)
+            raise OSError(errno.EPERM, "has another name", str(path))
+        if self.account.dropped and found.st_uid == 0:
             os.fchown(fd, self.account.uid, self.account.gid)
         return fd
 

@@ -48,7 +48,7 @@ def explain(what: str, layout: Layout, log: list[str]) -> BursarError:
     if "No space left on device" in text or "Disk quota exceeded" in text:
         return disk_full(layout.root, log)
     if "Permission denied" in text or "Read-only file system" in text:
-        message = f"{what}: a file in {layout.root} may not be written{shown}"
+        message = f"{what}: a file in {layout.root} may not be read or written{shown}"
         return Invalid("data_dir_not_writable", message, path=str(layout.root), log=log)
     if "configuration file" in text or "unrecognized configuration parameter" in text:
         message = f"{what}: a setting is not accepted (operator.conf?){shown}"

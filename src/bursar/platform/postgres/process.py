@@ -92,8 +92,8 @@ def is_alive(pid: int, proc: Path = PROC) -> bool:
     try:
         state = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
     except (OSError, IndexError):
-        return proc != PROC or not proc.is_dir() or not _zombie_listed(pid)
-    return state not in {"Z", "X"}
+        state = _ps(pid, "state=")[:1]
+    return state not in {"Z", "X"} and _exists(pid)
 
 
 def signal_postmaster(pid: int, pgdata: Path, number: signal.Signals) -> bool:
@@ -152,10 +152,6 @@ def _listed_as_postmaster(pid: int, pgdata: Path) -> bool:
     if not found or Path(program).name not in _NAMES:
         return False
     return any(rest == str(path) or rest.startswith(f"{path} ") for path in {pgdata, _real(pgdata)})
-
-
-def _zombie_listed(pid: int) -> bool:
-    return _ps(pid, "state=")[:1] in {"Z", "X"}
 
 
 def _ps(pid: int, column: str) -> str:

@@ -119,12 +119,14 @@ def stop(
     stopped: int | None = None
     with disk_errors(layout.root):
         while True:
-            pid = running_pid(layout.pgdata)
-            if pid is not None and pid != stopped:
+            pid, held = running_pid(layout.pgdata), server_lock_held(layout)
+            if stopped is None and pid is not None:
                 if signal_postmaster(pid, layout.pgdata, _SIGNALS[mode]):
                     stopped = pid
-            elif (stopped is None or not is_alive(stopped)) and not server_lock_held(layout):
-                return stopped is not None
+            elif stopped is None and not held:
+                return False
+            elif stopped is not None and not is_alive(stopped) and (pid is not None or not held):
+                return True  # gone, or gone and another has been started since
             if time.monotonic() > deadline:
                 raise Unavailable(
                     "server_stop_timeout",

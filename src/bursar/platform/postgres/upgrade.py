@@ -51,8 +51,10 @@ def upgrade(
 
     ``new_bin`` defaults to what `start` would use, ``old_bin`` to programs of the old version found
     on the machine. Needs as much free space as the data takes. Whatever fails leaves the old data
-    in place and usable. Raises `Rejected` ``server_running`` or ``upgrade_not_needed``, `Missing`
-    ``postgres_programs_missing`` for the old version, `Unavailable` ``disk_full`` or
+    in place and usable.
+
+    Raises `Rejected` ``server_running``, ``upgrade_not_needed`` or ``upgrade_not_verified``,
+    `Missing` ``postgres_programs_missing`` for the old version, `Unavailable` ``disk_full`` or
     ``upgrade_failed`` with pg_upgrade's last words.
     """
     deadline = time.monotonic() + wait_s
@@ -63,6 +65,12 @@ def upgrade(
                 "server_running", f"stop the server in {layout.root} first", path=str(layout.root)
             )
         cluster.recover_names(layout)
+        if layout.before.exists():
+            raise Rejected(
+                "upgrade_not_verified",
+                f"start the server in {layout.root} once, to verify the upgrade before this one",
+                path=str(layout.root),
+            )
         old, new = _programs(layout, old_bin, new_bin)
         credentials = cluster.load_credentials(layout)
         _settle(layout, credentials, old, deadline)
@@ -176,5 +184,5 @@ def _verify(
         layout.rename(layout.pgdata, layout.new)
         layout.rename(layout.before, layout.pgdata)
         raise
-    kept = layout.root / f"pgdata.old-{old.major}"
+    kept = cluster.close_upgrade(layout) or layout.root
     return Upgraded(finish(layout, credentials, up), old.version, kept)
