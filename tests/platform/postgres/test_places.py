@@ -126,20 +126,23 @@ def test_a_read_only_file_system_is_named(yard: Any) -> None:
         assert caught.value.code == "data_dir_not_writable"
 
 
-def test_a_full_disk_is_named_and_the_next_start_completes(yard: Any) -> None:
+# Too small for initdb at two of its steps, and (with today's programs) for the database after it.
+@pytest.mark.parametrize("size", ["24m", "36m", "40m"])
+def test_a_full_disk_is_named_and_the_next_start_completes(yard: Any, size: str) -> None:
     disk = yard.root / "disk"
-    with mounted(disk, "size=24m"):
+    with mounted(disk, f"size={size}"):
         data_dir = yard.fresh("disk/data")
-        with pytest.raises(Unavailable) as caught:
-            yard.start(data_dir)
-        assert caught.value.code == "disk_full"
-        assert caught.value.fields["path"] == str(data_dir)
+        answer = yard.answer(yard.starter(data_dir))
+        if size == "24m" or not answer.get("started"):
+            assert answer["code"] == "disk_full"
+            assert str(data_dir) in answer["message"]
         assert not (data_dir / "pgdata.new").exists()
 
         mount = shutil.which("mount")
         assert mount is not None
         subprocess.run([mount, "-o", "remount,size=300m", str(disk)], check=True)
-        assert yard.start(data_dir).started
+        server = yard.start(data_dir)
+        assert yard.value(server.service_url, "select 1") == 1
         stop(data_dir)
 
         filler = disk / "filler"

@@ -12,10 +12,11 @@ import psycopg
 from psycopg.pq import Ping
 
 from bursar.platform.errors import BursarError, Unavailable
-from bursar.platform.postgres import boot, cluster
+from bursar.platform.postgres import boot, cluster, logs
 from bursar.platform.postgres.directory import (
     Layout,
     disk_errors,
+    disk_full,
     layout_of,
     prepare,
     server_lock_held,
@@ -167,7 +168,14 @@ def _version(layout: Layout, seen: PidFile) -> str | None:
 def finish(layout: Layout, credentials: cluster.Credentials, up: boot.Up) -> Server:
     """Complete a cold start and say where the server is."""
     if not layout.ready.exists():
-        cluster.complete(layout, credentials, up.socket_dir, up.port)
+        try:
+            cluster.complete(layout, credentials, up.socket_dir, up.port)
+        except psycopg.Error as error:
+            if error.sqlstate == "53100":
+                raise disk_full(layout.root, logs.clean(str(error))) from error
+            raise logs.explain(
+                "roles and database could not be made", layout, logs.clean(str(error))
+            ) from error
     cluster.close_upgrade(layout)
     return Server(
         data_dir=layout.root,
