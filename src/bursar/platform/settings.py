@@ -35,7 +35,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:
-    """Choose the per-user directory: ``$XDG_DATA_HOME/bursar``, else ``~/.local/share/bursar``."""
+    """Choose ``/var/lib/bursar`` for root, else ``$XDG_DATA_HOME/bursar`` (``~/.local/share``).
+
+    Root's home is closed to the unprivileged account that PostgreSQL then runs as.
+    """
+    if os.geteuid() == 0:
+        return Path("/var/lib/bursar")
     base = environ.get("XDG_DATA_HOME")
     return (Path(base) if base else Path.home() / ".local" / "share") / "bursar"
 
