@@ -181,3 +181,25 @@ values (%(follower)s, %(epoch)s, %(xid)s::xid8, %(posting_id)s, bursar.now())
 select coalesce(sum(p.entries), 0)::bigint, min(p.recorded_at)
   from bursar.postings p
  where (p.epoch, p.xid, p.posting_id) > (%(epoch)s, %(xid)s::xid8, %(posting_id)s);
+
+-- name: read_entries
+-- Some entries of a wallet by their seq.
+select e.holder_id, e.asset_id, e.seq, e.posting_id, e.kind, e.amount, e.held_change, e.balance,
+       e.reference, e.house_account, e.source, e.effective_at, e.recorded_at,
+       e.metadata::text, e.detail::text, e.key_id, e.checksum
+  from bursar.entries e
+ where e.holder_id = %(holder_id)s and e.asset_id = %(asset_id)s
+   and e.seq = any (%(seqs)s::bigint[]);
+
+-- name: read_draws
+-- What later entries took from some lots or gave back, the newest first.
+select (s.share ->> 0)::bigint, (s.share ->> 1)::bigint, e.seq, e.kind, e.reference, e.recorded_at
+  from bursar.entries e
+ cross join lateral json_array_elements(e.detail -> 'lots') as s (share)
+ where e.holder_id = %(holder_id)s and e.asset_id = %(asset_id)s
+   and e.seq > %(first)s
+   and e.detail is not null
+   and (s.share ->> 0)::bigint = any (%(lots)s::bigint[])
+   and (s.share ->> 0)::bigint <> e.seq
+ order by e.seq desc
+ limit %(limit)s;

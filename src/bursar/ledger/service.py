@@ -1,17 +1,24 @@
 """The ledger: everything that may be asked of it, one method each."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
-from bursar.ledger import store
+from bursar.ledger import reading, store
+from bursar.ledger.catalogue import Kind
 from bursar.ledger.checksum import Seal
 from bursar.ledger.commands import AnyCommand
+from bursar.ledger.explain import Explanation, explain
+from bursar.ledger.follow import Handler, Lag, follow_once, read_lag
 from bursar.ledger.group_commit import GroupCommit
-from bursar.ledger.model import MAX_BATCH, Asset, Result
+from bursar.ledger.model import MAX_BATCH, Asset, Entry, Result, Wallet, WalletKey
 from bursar.ledger.posting import Order, Poster
+from bursar.ledger.reading import Filter, Page, Posting, Total
+from bursar.ledger.sweep import sweep
 from bursar.platform.database import Connection, Database
-from bursar.platform.errors import Conflict, Invalid
+from bursar.platform.errors import Conflict, Invalid, Missing
 
 _MAX_REASON = 500
 
@@ -89,10 +96,111 @@ class Ledger:
             )
         return existing
 
+    async def wallet(
+        self, holder: str | None = None, asset: str = "", *, holder_id: int | None = None
+    ) -> Wallet:
+        """Show a wallet as it stands now (L4, L6, L7); raises `Missing`."""
+        async with self._wallet(holder, asset, holder_id) as (connection, found, key, name):
+            return await reading.read_wallet(connection, found, key, name)
+
+    async def statement(
+        self,
+        holder: str | None = None,
+        asset: str = "",
+        *,
+        holder_id: int | None = None,
+        wanted: Filter | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Entry]:
+        """List a wallet's entries, the newest first, 1 to 1,000 a page (L9)."""
+        async with self._wallet(holder, asset, holder_id) as (connection, _, key, _name):
+            return await reading.read_statement(
+                connection, key, wanted or Filter(), limit=limit, cursor=cursor
+            )
+
+    async def balance_at(
+        self,
+        holder: str | None = None,
+        asset: str = "",
+        *,
+        at: datetime,
+        by: Literal["recorded", "effective"] = "recorded",
+        holder_id: int | None = None,
+    ) -> int:
+        """Tell a balance as of an instant, by recorded or by effective time (L9)."""
+        if by not in {"recorded", "effective"} or at.utcoffset() is None:
+            raise Invalid("balance_at", "at is an instant with a zone; by is recorded or effective")
+        async with self._wallet(holder, asset, holder_id) as (connection, _, key, _name):
+            return await reading.read_balance_at(connection, key, at, by)
+
+    async def totals(
+        self, holder: str | None = None, asset: str = "", *, holder_id: int | None = None
+    ) -> list[Total]:
+        """Add up a wallet's life by kind and source (L9)."""
+        async with self._wallet(holder, asset, holder_id) as (connection, _, key, _name):
+            return await reading.read_totals(connection, key)
+
+    async def explain(
+        self, holder: str | None = None, asset: str = "", *, holder_id: int | None = None
+    ) -> Explanation:
+        """Say why a balance is what it is (L12)."""
+        async with self._wallet(holder, asset, holder_id) as (connection, found, key, name):
+            return await explain(connection, found, key, name)
+
+    async def journal(
+        self, *, kind: Kind | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page[Entry]:
+        """List entries of all wallets, of one kind or all, the newest posting first (L9)."""
+        async with self.database.connection() as connection:
+            return await reading.read_journal(connection, kind=kind, limit=limit, cursor=cursor)
+
+    async def postings(self, posting_ids: Sequence[int]) -> dict[int, Posting]:
+        """Tell who made these postings, and why."""
+        async with self.database.connection() as connection:
+            return await reading.read_postings(connection, posting_ids)
+
+    async def follow(self, follower: str, handler: Handler, *, postings: int = 100) -> int:
+        """Hand the next postings to ``handler`` and move the follower's cursor; see `follow`."""
+        return await follow_once(self.database, follower, handler, postings=postings)
+
+    async def lag(self, follower: str) -> Lag:
+        """Tell how far behind a follower is."""
+        async with self.database.connection() as connection:
+            return await read_lag(connection, follower)
+
+    async def sweep(self, *, limit: int = 1_000) -> int:
+        """Write the lapses and expiries that are due, of at most ``limit`` wallets (L6, L7).
+
+        Reading and deciding honour them anyway; this puts them into the books. Returns how many
+        wallets were due; call again while it is ``limit``.
+        """
+        if type(limit) is not int or not 1 <= limit <= MAX_BATCH:
+            raise Invalid("sweep_limit", f"a sweep has 1 to {MAX_BATCH} wallets", limit=limit)
+
+        async def once(connection: Connection) -> int:
+            return await sweep(connection, self.seal, limit)
+
+        return await self.database.retrying(once)
+
     async def assets(self) -> list[Asset]:
         """List every asset by code."""
         async with self.database.connection() as connection:
             return list((await store.read_assets(connection)).values())
+
+    @asynccontextmanager
+    async def _wallet(
+        self, holder: str | None, asset: str, holder_id: int | None
+    ) -> AsyncIterator[tuple[Connection, Asset, WalletKey, str | None]]:
+        """Find a wallet by the app's id or by number; raises `Missing` or `Invalid`."""
+        if (holder is None) == (holder_id is None):
+            raise Invalid("wallet_name", "holder or holder_id: exactly one names the wallet")
+        async with self.database.connection() as connection:
+            found = await self._poster.asset(connection, asset)
+            if found is None:
+                raise Missing("asset_unknown", f"there is no asset {asset!r}", asset=asset)
+            key, name = await reading.find_wallet(connection, found, holder, holder_id)
+            yield connection, found, key, name
 
 
 def check_voice(actor: str, reason: str) -> None:

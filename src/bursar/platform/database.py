@@ -5,9 +5,9 @@ UTF-8 in UTC, and plans once for each statement: the ledger's statements want th
 whatever the batch, and planning a statement of fifty parameters costs more than running it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, errors
@@ -19,6 +19,10 @@ from bursar.platform.arrays import register
 from bursar.platform.errors import Broken, BursarError, Unavailable
 
 Connection = AsyncConnection[TupleRow]
+
+T = TypeVar("T")
+
+_ATTEMPTS: Final = 20
 
 SERVICE_ROLE: Final = "bursar_service"
 
@@ -84,6 +88,19 @@ class Database:
         """Lend a connection inside a transaction that commits if the block does not raise."""
         async with self.connection() as connection, connection.transaction():
             yield connection
+
+    async def retrying(self, use_case: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run a use case in a transaction, again if it meets a deadlock or a race.
+
+        The use case must do nothing outside the transaction. After 20 attempts `Unavailable`.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                async with self.transaction() as connection:
+                    return await use_case(connection)
+            except CONTENTION:
+                continue
+        raise Unavailable("contention", f"no success in {_ATTEMPTS} attempts; try again")
 
 
 class translated:  # noqa: N801 - used as a statement
