@@ -1,7 +1,8 @@
 """The open book of one batch: what was read, and the entries written so far. Pure."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -14,24 +15,31 @@ from bursar.ledger.position import Position, fold
 Reference = tuple[int, int, str]
 """``(holder_id, asset_id, reference)``."""
 
+Positions = dict[tuple[int, int], Position]
+"""Working copies of wallets by `WalletKey`."""
+
+
+NOWHERE: Final = WalletKey(0, 0)
+
 
 class Ask(msgspec.Struct, frozen=True, gc=False):
     """A command on its way to a decision: its wallets resolved, its posting known.
 
-    ``refusal`` is set where the command was found wanting before any wallet was read.
+    ``posting`` is its place among the book's ``posting_ids``. ``refusal`` is set where the command
+    was found wanting before any wallet was read.
     """
 
     command: AnyCommand
-    key: WalletKey
-    other: WalletKey | None
-    posting_id: int
-    refusal: Refusal | None
+    posting: int = 0
+    key: WalletKey = NOWHERE
+    other: WalletKey | None = None
+    refusal: Refusal | None = None
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an entry is to say, before the book gives it its number, balance and checksum."""
 
-    posting_id: int
+    posting: int
     kind: Kind
     amount: int
     reference: str
@@ -55,7 +63,7 @@ def line_of(
     """Begin the line that answers a command: its reference, source, date and metadata."""
     command = ask.command
     return Line(
-        posting_id=ask.posting_id,
+        posting=ask.posting,
         kind=kind,
         amount=amount,
         held_change=held_change,
@@ -81,7 +89,7 @@ class Mark(msgspec.Struct, frozen=True):
     """A point to which a book can be taken back."""
 
     entries: int
-    positions: dict[WalletKey, Position]
+    positions: Positions
 
 
 class Book(msgspec.Struct):
@@ -89,7 +97,8 @@ class Book(msgspec.Struct):
 
     now: datetime
     seal: checksum.Seal
-    positions: dict[WalletKey, Position]
+    positions: Positions
+    posting_ids: list[int]
     known: dict[Reference, Entry] = {}
     entries: list[Entry] = []
     now_us: int = 0
@@ -103,64 +112,62 @@ class Book(msgspec.Struct):
         It is recorded now, but never before the wallet's previous entry; it takes effect then too
         unless its line says earlier.
         """
-        now = self.now
-        recorded_at, recorded_us = now, self.now_us
-        if position.recorded_at > now:
+        recorded_at, recorded_us = self.now, self.now_us
+        if position.recorded_at > recorded_at:
             recorded_at = position.recorded_at
             recorded_us = checksum.microseconds(recorded_at)
         effective_at, effective_us = recorded_at, recorded_us
         if line.effective_at is not None:
             effective_at = line.effective_at
             effective_us = checksum.microseconds(effective_at)
-        seq = position.seq + 1
-        balance = position.balance + line.amount
-        house_account = line.house_account if line.amount else None
-        detail = line.detail
+        holder_id, asset_id, seq = position.holder_id, position.asset_id, position.seq + 1
+        posting_id = self.posting_ids[line.posting]
+        kind, amount, reference, detail = line.kind, line.amount, line.reference, line.detail
+        balance = position.balance + amount
+        house_account = line.house_account if amount else None
+        key_id = self.seal.key_id
+        text = None if detail is None else detail_text(detail)
+        texts = checksum.text_fields(
+            kind, reference, house_account, line.source, line.metadata, text
+        )
         record = checksum.record(
-            position.holder_id,
-            position.asset_id,
-            self.seal.key_id,
+            holder_id,
+            asset_id,
+            key_id,
             seq,
-            line.posting_id,
-            line.amount,
+            posting_id,
+            amount,
             line.held_change,
             balance,
             effective_us,
             recorded_us,
-            checksum.text_fields(
-                line.kind,
-                line.reference,
-                house_account,
-                line.source,
-                line.metadata,
-                None if detail is None else detail_text(detail),
-            ),
+            texts,
         )
         entry = Entry(
-            position.holder_id,
-            position.asset_id,
+            holder_id,
+            asset_id,
             seq,
-            line.posting_id,
-            line.kind,
-            line.amount,
+            posting_id,
+            kind,
+            amount,
             line.held_change,
             balance,
-            line.reference,
+            reference,
             house_account,
             line.source,
             effective_at,
             recorded_at,
             line.metadata,
             detail,
-            self.seal.key_id,
+            key_id,
             self.seal.checksum(position.head, record),
         )
         fold(position, entry)
         self.entries.append(entry)
-        self.known[entry.holder_id, entry.asset_id, entry.reference] = entry
+        self.known[holder_id, asset_id, reference] = entry
         return entry
 
-    def mark(self, keys: set[WalletKey]) -> Mark:
+    def mark(self, keys: Iterable[WalletKey]) -> Mark:
         """Remember this point for the wallets ``keys``."""
         return Mark(len(self.entries), {key: self.positions[key].copy() for key in keys})
 

@@ -52,6 +52,9 @@ class Kind(StrEnum):
     STATE = "state"
 
 
+KINDS: Final = {kind.value: kind for kind in Kind}
+"""The kinds by their text: quicker than asking the enumeration."""
+
 ISSUANCE: Final = "issuance"
 SALES: Final = "sales"
 REVENUE: Final = "revenue"

@@ -65,9 +65,26 @@ def record(  # the order of the fields is the format
     """Write the fields of an entry as `record_send` does; ``texts`` come from `text_fields`."""
     return (
         _FIXED.pack(
-            *(_START, holder_id, _INT4, asset_id, _INT2, key_id, _INT8, seq, _INT8, posting_id),
-            *(_INT8, amount, _INT8, held_change, _INT8, balance),
-            *(_INSTANT, effective_us, _INSTANT, recorded_us),
+            _START,
+            holder_id,
+            _INT4,
+            asset_id,
+            _INT2,
+            key_id,
+            _INT8,
+            seq,
+            _INT8,
+            posting_id,
+            _INT8,
+            amount,
+            _INT8,
+            held_change,
+            _INT8,
+            balance,
+            _INSTANT,
+            effective_us,
+            _INSTANT,
+            recorded_us,
         )
         + texts
     )

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from bursar.ledger.catalogue import CREDIT_ACCOUNTS, DEBIT_ACCOUNTS, Kind
+from bursar.ledger.catalogue import CREDIT_ACCOUNTS, DEBIT_ACCOUNTS, KINDS, Kind
 from bursar.ledger.model import (
     LotTerms,
     Policy,
@@ -141,7 +141,7 @@ def house_account_of(command: Credit | Debit | Capture) -> str:
     if command.house_account is not None:
         return command.house_account
     if type(command) is Credit:
-        return CREDIT_ACCOUNTS[Kind(command.kind)]
+        return CREDIT_ACCOUNTS[KINDS[command.kind]]
     if type(command) is Debit:
-        return DEBIT_ACCOUNTS[Kind(command.kind)]
+        return DEBIT_ACCOUNTS[KINDS[command.kind]]
     return DEBIT_ACCOUNTS[Kind.SPEND]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from bursar.ledger.book import Ask, Book, Line, line_of, opens_lot
-from bursar.ledger.catalogue import ADJUSTMENT, BREAKAGE, WITHHOLDING, Kind
+from bursar.ledger.catalogue import ADJUSTMENT, BREAKAGE, KINDS, WITHHOLDING, Kind
 from bursar.ledger.commands import (
     OPENING,
     Capture,
@@ -98,7 +98,7 @@ def _decide_one(book: Book, ask: Ask) -> Result:
     if ask.refusal is not None:
         return Result(ask.refusal.status, refusal=ask.refusal)
     key = ask.key
-    known = book.known.get((key.holder_id, key.asset_id, command.reference))
+    known = book.known.get((*key, command.reference))
     if known is not None:
         return _answer_again(ask, known)
     outcome = _apply(book, ask, book.positions[key])
@@ -128,7 +128,7 @@ def _apply(book: Book, ask: Ask, position: Position) -> Outcome:
     if position.seq == 0 and not isinstance(command, OPENING):
         return unknown_wallet()
     if position.parts is not None:
-        settle(book, position, ask.posting_id)
+        settle(book, position, ask.posting)
     if position.state != "active":
         refusal = _forbidden(command, position)
         if refusal is not None:
@@ -157,7 +157,7 @@ def _credit(book: Book, ask: Ask, position: Position, command: Credit) -> Outcom
     detail = None if lot is None else opens_lot(position, command.amount, lot)
     line = line_of(
         ask,
-        Kind(command.kind),
+        KINDS[command.kind],
         command.amount,
         house_account=house_account_of(command),
         detail=detail,
@@ -174,7 +174,7 @@ def _withhold(book: Book, ask: Ask, position: Position, granted: Entry) -> None:
     if amount:
         shares = draw(position.lots(), position.plain, amount, first=(granted.seq,))
         line = Line(
-            posting_id=ask.posting_id,
+            posting=ask.posting,
             kind=Kind.WITHHOLD,
             amount=-amount,
             reference=own_reference(Kind.WITHHOLD, position),
@@ -190,7 +190,7 @@ def _debit(book: Book, ask: Ask, position: Position, command: Debit) -> Outcome:
     # decided
     line = line_of(
         ask,
-        Kind(command.kind),
+        KINDS[command.kind],
         -command.amount,
         house_account=house_account_of(command),
         detail=_draws(position, command.amount),
@@ -251,7 +251,7 @@ def _capture(book: Book, ask: Ask, position: Position, command: Capture) -> Outc
         detail=detail,
     )
     entry = book.enter(position, line)
-    settle(book, position, ask.posting_id)
+    settle(book, position, ask.posting)
     return entry
 
 
@@ -264,7 +264,7 @@ def _release(book: Book, ask: Ask, position: Position, command: Release) -> Outc
     detail = Detail(lots=back, hold=hold.reference)
     line = line_of(ask, Kind.RELEASE, 0, held_change=-hold.remaining, detail=detail)
     entry = book.enter(position, line)
-    settle(book, position, ask.posting_id)
+    settle(book, position, ask.posting)
     return entry
 
 

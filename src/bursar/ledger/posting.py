@@ -5,14 +5,14 @@ has not moved since. What lost the race is done again under locks taken in order
 wallet always makes progress. Contention never reaches the caller.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 import psycopg
 
 from bursar.ledger import store
-from bursar.ledger.book import Ask, Book, Reference
+from bursar.ledger.book import Ask, Book, Positions, Reference
 from bursar.ledger.catalogue import Kind
 from bursar.ledger.checksum import Seal
 from bursar.ledger.commands import (
@@ -26,8 +26,7 @@ from bursar.ledger.commands import (
 from bursar.ledger.decide import decide
 from bursar.ledger.examine import examine
 from bursar.ledger.model import Asset, Entry, Refusal, Result, Status, WalletKey
-from bursar.ledger.position import Position
-from bursar.ledger.refusals import unknown_wallet
+from bursar.ledger.refusals import unknown_asset, unknown_wallet
 from bursar.platform.database import CONTENTION, REFUSED_DATA, Connection, Database
 from bursar.platform.errors import Unavailable
 
@@ -47,14 +46,8 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-class _Addressed(msgspec.Struct, frozen=True, gc=False):
-    """An order with its wallets found, or the refusal that came of looking."""
-
-    order: Order
-    key: WalletKey = WalletKey(0, 0)
-    other: WalletKey | None = None
-    refusal: Refusal | None = None
-
+Voice = tuple[str, str]
+"""The actor and the reason of a posting."""
 
 _Unit = Sequence[int]
 """Positions in the batch of commands that belong together."""
@@ -76,50 +69,52 @@ class Poster:
         belongs to the caller's transaction. Raises `Unavailable` when the database is away.
         """
         if tx is not None:
-            return await _Batch(tx, self._seal, in_tx=True).run(await self._address(tx, orders))
+            asks, voices = await self._address(tx, orders)
+            return await _Batch(tx, self._seal, asks, voices, in_tx=True).run()
         async with self._database.connection() as connection:
-            addressed = await self._address(connection, orders)
-            return await _Batch(connection, self._seal, in_tx=False).run(addressed)
+            asks, voices = await self._address(connection, orders)
+            return await _Batch(connection, self._seal, asks, voices, in_tx=False).run()
 
     async def asset(self, connection: Connection, code: str) -> Asset | None:
         """Find an asset by its code; assets that were added meanwhile are found too."""
-        if code not in self._assets:
-            self._assets = await store.read_assets(connection)
+        await self._find_assets(connection, {code})
         return self._assets.get(code)
 
-    async def _address(self, connection: Connection, orders: Sequence[Order]) -> list[_Addressed]:
+    async def _address(
+        self, connection: Connection, orders: Sequence[Order]
+    ) -> tuple[list[Ask], list[Voice]]:
         """Examine each command and find its wallets; openers give new holders a number."""
         refusals = [examine(order.command) for order in orders]
         sound = [o.command for o, refusal in zip(orders, refusals, strict=True) if not refusal]
+        await self._find_assets(connection, {command.asset for command in sound})
         numbers = await self._numbers(connection, sound)
-        addressed: list[_Addressed] = []
+        voices: dict[Voice, int] = {}
+        asks: list[Ask] = []
         for order, refusal in zip(orders, refusals, strict=True):
+            posting = voices.setdefault((order.actor, order.reason), len(voices))
             if refusal is not None:
-                addressed.append(_Addressed(order, refusal=refusal))
-                continue
-            addressed.append(await self._find(connection, order, numbers))
-        return addressed
+                asks.append(Ask(order.command, posting, refusal=refusal))
+            else:
+                asks.append(self._ask(order.command, posting, numbers))
+        return asks, list(voices)
 
-    async def _find(
-        self, connection: Connection, order: Order, numbers: dict[str, int]
-    ) -> _Addressed:
-        command = order.command
-        asset = self._assets.get(command.asset) or await self.asset(connection, command.asset)
+    def _ask(self, command: AnyCommand, posting: int, numbers: dict[str, int]) -> Ask:
+        asset = self._assets.get(command.asset)
         if asset is None:
-            refusal = Refusal(
-                Status.ASSET_UNKNOWN,
-                f"there is no asset {command.asset!r}",
-                {"asset": command.asset},
-            )
-            return _Addressed(order, refusal=refusal)
+            return Ask(command, posting, refusal=unknown_asset(command.asset))
         holder_id = command.holder_id or numbers.get(command.holder or "")
         if holder_id is None:
-            return _Addressed(order, refusal=unknown_wallet())
+            return Ask(command, posting, refusal=unknown_wallet())
         key = WalletKey(holder_id, asset.asset_id)
         if type(command) is not Transfer:
-            return _Addressed(order, key)
+            return Ask(command, posting, key)
         to_id = command.to_id or numbers[command.to or ""]
-        return _Addressed(order, key, WalletKey(to_id, asset.asset_id))
+        return Ask(command, posting, key, WalletKey(to_id, asset.asset_id))
+
+    async def _find_assets(self, connection: Connection, codes: set[str]) -> None:
+        """Read the assets again if one of ``codes`` is not among those known."""
+        if not codes <= self._assets.keys():
+            self._assets = await store.read_assets(connection)
 
     async def _numbers(
         self, connection: Connection, commands: Iterable[AnyCommand]
@@ -143,17 +138,27 @@ class Poster:
 class _Batch:
     """One call of `Poster.post`: its rounds, on one connection."""
 
-    def __init__(self, connection: Connection, seal: Seal, *, in_tx: bool) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        seal: Seal,
+        asks: Sequence[Ask],
+        voices: Sequence[Voice],
+        *,
+        in_tx: bool,
+    ) -> None:
         self._connection = connection
         self._seal = seal
+        self._asks = asks
+        self._voices = voices
         self._in_tx = in_tx
-        self._orders: Sequence[_Addressed] = ()
         self._results: dict[int, Result] = {}
 
-    async def run(self, orders: Sequence[_Addressed]) -> list[Result]:
-        self._orders = orders
-        await self._finish(_units(orders), probe=self._in_tx or len(orders) <= _FEW)
-        return [self._results[i] for i in range(len(orders))]
+    async def run(self) -> list[Result]:
+        """Answer every command, in order."""
+        asks = self._asks
+        await self._finish(_units(asks), probe=self._in_tx or len(asks) <= _FEW)
+        return [self._results[i] for i in range(len(asks))]
 
     async def _finish(self, units: Sequence[_Unit], *, probe: bool) -> None:
         """Do rounds until every unit is answered."""
@@ -199,8 +204,8 @@ class _Batch:
             return await self._try(units, locked=True, probe=True)
 
     async def _try(self, units: Sequence[_Unit], *, locked: bool, probe: bool) -> Sequence[_Unit]:
-        reading = _Reading(self._connection, [[self._orders[i] for i in unit] for unit in units])
-        book = await reading.open(self._seal, locked=locked, probe=probe)
+        reading = _Reading(self._connection, [[self._asks[i] for i in unit] for unit in units])
+        book = await reading.open(self._seal, len(self._voices), locked=locked, probe=probe)
         answers = decide(book, reading.units)
         if not probe and not all(result.ok for answer in answers for result in answer):
             return await self._try(units, locked=locked, probe=True)
@@ -217,11 +222,11 @@ class _Batch:
         """Write the book; if a wallet of a unit that spans several has moved, write nothing."""
         spanning = reading.spanning()
         if not spanning and not self._in_tx:
-            return await store.write_batch(self._connection, book, reading.postings)
+            return await store.write_batch(self._connection, book, self._voices)
         async with self._connection.transaction() as savepoint:
-            lost = await store.write_batch(self._connection, book, reading.postings)
+            lost = await store.write_batch(self._connection, book, self._voices)
             if not lost.isdisjoint(spanning):
-                lost = set(book.positions)
+                lost = {WalletKey(*key) for key in book.positions}
                 raise psycopg.Rollback(savepoint)
         return lost
 
@@ -229,38 +234,31 @@ class _Batch:
 class _Reading:
     """What a round reads before it decides: more only for the wallets that have more."""
 
-    def __init__(self, connection: Connection, orders: Sequence[Sequence[_Addressed]]) -> None:
+    def __init__(self, connection: Connection, units: list[list[Ask]]) -> None:
         self._connection = connection
-        self._orders = orders
         self._undone: dict[Reference, WalletKey] = {}
-        self.units: list[list[Ask]] = []
-        self.postings: list[tuple[int, str, str]] = []
+        self.units = units
 
-    async def open(self, seal: Seal, *, locked: bool, probe: bool) -> Book:
+    async def open(self, seal: Seal, postings: int, *, locked: bool, probe: bool) -> Book:
         """Read everything that the decision needs, wallets first.
 
         What is read later may be newer than its wallet; then the wallet has moved, and the write
         leaves it out.
         """
         connection = self._connection
-        addressed = [order for unit in self._orders for order in unit if order.refusal is None]
-        keys = {key for a in addressed for key in (a.key, a.other) if key is not None}
+        asks = [ask for unit in self.units for ask in unit if ask.refusal is None]
+        keys = {ask.key for ask in asks} | {ask.other for ask in asks if ask.other is not None}
         if locked:
-            await self._lock(keys, addressed)
-        voices = list(dict.fromkeys((a.order.actor, a.order.reason) for a in addressed))
-        now, posting_ids = await store.open_batch(connection, len(voices))
-        self.postings = [
-            (posting_id, *voice) for posting_id, voice in zip(posting_ids, voices, strict=True)
-        ]
-        by_voice = dict(zip(voices, posting_ids, strict=True))
-        positions = await store.read_positions(connection, keys)
-        strangers = await self._strangers(positions, addressed)
-        self.units = [[_ask(a, by_voice, strangers) for a in unit] for unit in self._orders]
-        book = Book(now, seal, positions)
-        references = _references(addressed, positions, probe=probe)
+            await self._lock(keys, asks)
+        now, posting_ids = await store.open_batch(connection, postings)
+        book = Book(now, seal, await store.read_positions(connection, keys), posting_ids)
+        strangers = await self._strangers(book.positions, asks)
+        if strangers:
+            self.units = [[_refuse(ask, strangers) for ask in unit] for unit in self.units]
+        references = _references(asks, book.positions, probe=probe)
         if references:
             book.known.update(await store.find_references(connection, references))
-        await self._read_parts(book, addressed)
+        await self._read_parts(book, asks)
         return book
 
     def keys_of(self, ask: Ask) -> tuple[WalletKey, ...]:
@@ -283,48 +281,46 @@ class _Reading:
                     spanning |= keys
         return spanning
 
-    async def _lock(self, keys: set[WalletKey], addressed: Sequence[_Addressed]) -> None:
+    async def _lock(self, keys: set[WalletKey], asks: Sequence[Ask]) -> None:
         """Lock all wallets at once, in order; those of the far sides must be known for it."""
-        targets = [_target(a) for a in addressed if type(a.order.command) is Reverse]
+        targets = [_target(ask) for ask in asks if type(ask.command) is Reverse]
         known = await store.find_references(self._connection, targets) if targets else {}
         far = {key for entry in known.values() if (key := _far_side(entry)) is not None}
         await store.lock_wallets(self._connection, keys | far)
 
-    async def _strangers(
-        self, positions: Mapping[WalletKey, Position], addressed: Sequence[_Addressed]
-    ) -> set[int]:
+    async def _strangers(self, positions: Positions, asks: Sequence[Ask]) -> set[int]:
         """Find the numbers that were given for holders and are none."""
-        new = {key.holder_id for key, position in positions.items() if not position.seq}
+        new = {p.holder_id for p in positions.values() if not p.seq}
         if not new:
             return set()
         given: set[int] = set()
-        for a in addressed:
-            command = a.order.command
+        for ask in asks:
+            command = ask.command
             if command.holder_id in new:
-                given.add(a.key.holder_id)
+                given.add(ask.key.holder_id)
             if type(command) is Transfer and command.to_id in new:
                 given.add(command.to_id or 0)
         return given - await store.known_holders(self._connection, list(given)) if given else given
 
-    async def _read_parts(self, book: Book, addressed: Sequence[_Addressed]) -> None:
+    async def _read_parts(self, book: Book, asks: Sequence[Ask]) -> None:
         """Read open lots, holds that are due, and what captures, releases and reversals name."""
         lots: list[tuple[WalletKey, int]] = []
         holds: list[Reference] = []
         undone: list[Entry] = []
-        for a in addressed:
-            match a.order.command:
+        for ask in asks:
+            match ask.command:
                 case Capture(hold=hold) | Release(hold=hold):
-                    holds.append((*a.key, hold))
+                    holds.append((*ask.key, hold))
                 case Reverse(target=target):
-                    entry = book.known.get((*a.key, target))
+                    entry = book.known.get((*ask.key, target))
                     if entry is not None:
                         undone.append(entry)
                 case _:
                     pass
         if undone:
             lots = await self._read_undone(book, undone)
-        with_lots = [key for key, p in book.positions.items() if p.open_lots]
-        with_holds = [key for key, p in book.positions.items() if p.open_holds]
+        with_lots = [WalletKey(*key) for key, p in book.positions.items() if p.open_lots]
+        with_holds = [WalletKey(*key) for key, p in book.positions.items() if p.open_holds]
         if with_lots or lots:
             await store.read_lots(self._connection, book.positions, with_lots, lots)
         if with_holds or holds:
@@ -354,34 +350,30 @@ class _Reading:
         return lots
 
 
-def _units(orders: Sequence[_Addressed]) -> list[_Unit]:
+def _units(asks: Sequence[Ask]) -> list[_Unit]:
     """Put the commands of a group together, where its first member stands."""
-    if all(a.order.command.group is None for a in orders if a.refusal is None):
-        return [(i,) for i in range(len(orders))]
     groups: dict[object, list[int]] = {}
-    for i, addressed in enumerate(orders):
-        group = getattr(addressed.order.command, "group", None)
+    for i, ask in enumerate(asks):
+        group = getattr(ask.command, "group", None)
         groups.setdefault(i if group is None else group, []).append(i)
     return list(groups.values())
 
 
-def _references(
-    addressed: Sequence[_Addressed], positions: Mapping[WalletKey, Position], *, probe: bool
-) -> list[Reference]:
+def _references(asks: Sequence[Ask], positions: Positions, *, probe: bool) -> list[Reference]:
     """List the references to look up: new wallets know none."""
     wanted: dict[Reference, None] = {}
-    for a in addressed:
-        if probe and positions[a.key].seq:
-            wanted[(*a.key, a.order.command.reference)] = None
-        if type(a.order.command) is Reverse:
-            wanted[_target(a)] = None
+    for ask in asks:
+        if probe and positions[ask.key].seq:
+            wanted[*ask.key, ask.command.reference] = None
+        if type(ask.command) is Reverse:
+            wanted[_target(ask)] = None
     return list(wanted)
 
 
-def _target(addressed: _Addressed) -> Reference:
-    command = addressed.order.command
+def _target(ask: Ask) -> Reference:
+    command = ask.command
     assert isinstance(command, Reverse)  # noqa: S101 - tells the type checker
-    return (*addressed.key, command.target)
+    return (*ask.key, command.target)
 
 
 def _far_side(entry: Entry) -> WalletKey | None:
@@ -390,12 +382,9 @@ def _far_side(entry: Entry) -> WalletKey | None:
     return WalletKey(entry.detail.counterparty or 0, entry.asset_id)
 
 
-def _ask(addressed: _Addressed, by_voice: dict[tuple[str, str], int], strangers: set[int]) -> Ask:
-    order = addressed.order
-    refusal = addressed.refusal
-    if refusal is None and strangers:
-        other = addressed.other
-        if addressed.key.holder_id in strangers or (other and other.holder_id in strangers):
-            refusal = unknown_wallet()
-    posting_id = 0 if refusal is not None else by_voice[order.actor, order.reason]
-    return Ask(order.command, addressed.key, addressed.other, posting_id, refusal)
+def _refuse(ask: Ask, strangers: set[int]) -> Ask:
+    """Refuse a command that names a holder by a number that nobody has."""
+    strange = ask.key.holder_id in strangers
+    if ask.refusal is None and (strange or (ask.other and ask.other.holder_id in strangers)):
+        return msgspec.structs.replace(ask, refusal=unknown_wallet())
+    return ask

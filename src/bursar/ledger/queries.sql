@@ -108,10 +108,12 @@ with mine as materialized (
         on conflict (holder_id, asset_id) do nothing
     returning holder_id, asset_id
 ), lost as (
-    select coalesce(array_agg(l.n), '{}') as numbers
-      from (select n from mine where read_seq > 0
-            except
-            select n from moved) l
+    select case when (select count(*) from moved) < %(existing)s::bigint
+                then (select array_agg(l.n)
+                        from (select n from mine where read_seq > 0
+                              except
+                              select n from moved) l)
+                else '{}' end as numbers
 ), kept_out as (
     select coalesce(array_agg(m.n), '{}') as numbers
       from mine m

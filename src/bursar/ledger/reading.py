@@ -136,7 +136,7 @@ async def read_settled(connection: Connection, key: WalletKey) -> tuple[Position
     if position.open_holds:
         await store.read_holds(connection, positions, [key], [], None)
     seq = position.seq
-    settle(Book(now, Seal(), positions), position, 0)
+    settle(Book(now, Seal(), positions, [0]), position, 0)
     position.seq = seq
     return position, now
 

@@ -9,6 +9,11 @@ def unknown_wallet() -> Refusal:
     return Refusal(Status.WALLET_UNKNOWN, "the holder has no wallet in this asset")
 
 
+def unknown_asset(code: str) -> Refusal:
+    """There is no such kind of credit."""
+    return Refusal(Status.ASSET_UNKNOWN, f"there is no asset {code!r}", {"asset": code})
+
+
 def insufficient(position: Position, amount: int) -> Refusal:
     """More was asked for than may be spent (L4)."""
     return Refusal(

@@ -78,5 +78,5 @@ def _give_back(
         position,
         line_of(ask, Kind.REVERSE, want, house_account=target.house_account, detail=detail),
     )
-    settle(book, position, ask.posting_id)
+    settle(book, position, ask.posting)
     return entry

@@ -8,7 +8,7 @@ from bursar.ledger.model import OWN_REFERENCES, Detail, HoldState
 from bursar.ledger.position import Position
 
 
-def settle(book: Book, position: Position, posting_id: int) -> None:
+def settle(book: Book, position: Position, posting: int) -> None:
     """Write what is due by the book's instant: lapses by deadline, then expiries by date.
 
     Each takes effect at its own deadline or date; credit that a lapse gives back to a lot whose
@@ -17,7 +17,7 @@ def settle(book: Book, position: Position, posting_id: int) -> None:
     parts = position.parts
     if parts is None:
         return
-    given_back = _lapse(book, position, posting_id)
+    given_back = _lapse(book, position, posting)
     due = [
         (max(lot.expires_at, given_back.get(lot.seq, lot.expires_at)), lot)
         for lot in parts.lots.values()
@@ -25,7 +25,7 @@ def settle(book: Book, position: Position, posting_id: int) -> None:
     ]
     for at, lot in sorted(due, key=lambda pair: (pair[0], pair[1].seq)):
         line = Line(
-            posting_id=posting_id,
+            posting=posting,
             kind=Kind.EXPIRE,
             amount=-lot.remaining,
             reference=own_reference(Kind.EXPIRE, position),
@@ -41,7 +41,7 @@ def own_reference(kind: Kind, position: Position) -> str:
     return f"{OWN_REFERENCES}{kind}:{position.seq + 1}"
 
 
-def _lapse(book: Book, position: Position, posting_id: int) -> dict[int, datetime]:
+def _lapse(book: Book, position: Position, posting: int) -> dict[int, datetime]:
     """Lapse what is due; return when each lot got credit back."""
     parts = position.with_parts()
     given_back: dict[int, datetime] = {}
@@ -53,7 +53,7 @@ def _lapse(book: Book, position: Position, posting_id: int) -> dict[int, datetim
     for deadline, hold in sorted(due, key=lambda pair: (pair[0], pair[1].seq)):
         back = position.into_lots(hold.draws, hold.remaining)
         line = Line(
-            posting_id=posting_id,
+            posting=posting,
             kind=Kind.LAPSE,
             amount=0,
             held_change=-hold.remaining,

@@ -8,8 +8,8 @@ from typing import Any, Final
 import msgspec
 from psycopg.types.numeric import Int4, Int8
 
-from bursar.ledger.book import Book, Reference, detail_text
-from bursar.ledger.catalogue import Kind
+from bursar.ledger.book import Book, Positions, Reference, detail_text
+from bursar.ledger.catalogue import KINDS
 from bursar.ledger.model import (
     Asset,
     AssetId,
@@ -35,14 +35,12 @@ async def open_batch(connection: Connection, postings: int) -> tuple[datetime, l
     return row[0], row[1]
 
 
-async def read_positions(
-    connection: Connection, keys: Iterable[WalletKey]
-) -> dict[WalletKey, Position]:
+async def read_positions(connection: Connection, keys: Iterable[WalletKey]) -> Positions:
     """Read these wallets, blank positions for those that aren't there."""
-    positions = {key: Position(*key) for key in keys}
     by_asset: dict[int, list[int]] = defaultdict(list)
-    for holder_id, asset_id in positions:
+    for holder_id, asset_id in keys:
         by_asset[asset_id].append(holder_id)
+    positions: Positions = {}
     for asset_id, holder_ids in by_asset.items():
         rows = await _all(
             connection,
@@ -50,7 +48,11 @@ async def read_positions(
             {"holder_ids": int8s(holder_ids), "asset_id": Int4(asset_id)},
         )
         for row in rows:
-            positions[WalletKey(row[0], asset_id)] = Position(*row)
+            positions[row[0], asset_id] = Position(*row)
+        if len(rows) < len(holder_ids):
+            for holder_id in holder_ids:
+                if (holder_id, asset_id) not in positions:
+                    positions[holder_id, asset_id] = Position(holder_id, asset_id)
     return positions
 
 
@@ -83,7 +85,7 @@ async def find_references(
 
 async def read_lots(
     connection: Connection,
-    positions: Mapping[WalletKey, Position],
+    positions: Positions,
     open_in: Sequence[WalletKey],
     named: Sequence[tuple[WalletKey, int]],
 ) -> None:
@@ -100,13 +102,13 @@ async def read_lots(
         },
     )
     for holder_id, asset_id, *lot in rows:
-        parts = positions[WalletKey(holder_id, asset_id)].with_parts()
+        parts = positions[holder_id, asset_id].with_parts()
         parts.lots[lot[0]] = Lot(*lot)
 
 
 async def read_holds(
     connection: Connection,
-    positions: Mapping[WalletKey, Position],
+    positions: Positions,
     open_in: Sequence[WalletKey],
     named: Sequence[Reference],
     due_by: datetime | None,
@@ -128,7 +130,7 @@ async def read_holds(
         },
     )
     for holder_id, asset_id, reference, seq, state, remaining, placed_at, deadline, draws in rows:
-        parts = positions[WalletKey(holder_id, asset_id)].with_parts()
+        parts = positions[holder_id, asset_id].with_parts()
         shares = tuple(zip(draws[::2], draws[1::2], strict=True))
         parts.holds[reference] = Hold(
             reference, seq, HoldState(state), remaining, placed_at, deadline, shares
@@ -137,7 +139,7 @@ async def read_holds(
 
 async def read_reversals(
     connection: Connection,
-    positions: Mapping[WalletKey, Position],
+    positions: Positions,
     targets: Sequence[tuple[WalletKey, int]],
 ) -> None:
     """Put into their positions how much of the entries ``targets`` has been reversed."""
@@ -151,22 +153,21 @@ async def read_reversals(
         },
     )
     for holder_id, asset_id, seq, reversed_ in rows:
-        positions[WalletKey(holder_id, asset_id)].with_parts().reversed[seq] = reversed_
+        positions[holder_id, asset_id].with_parts().reversed[seq] = reversed_
 
 
 async def write_batch(
-    connection: Connection, book: Book, postings: Sequence[tuple[int, str, str]]
+    connection: Connection, book: Book, voices: Sequence[tuple[str, str]]
 ) -> set[WalletKey]:
     """Write what a book has decided; return the wallets that had moved meanwhile.
 
-    Nothing of those is written, everything of the others is. ``postings`` are
-    ``(posting_id, actor, reason)``; one without entries is not written.
+    Nothing of those is written, everything of the others is. ``voices`` are the actor and the
+    reason of each of the book's postings; one without entries is not written.
     """
     entries = sorted(book.entries, key=_place) if len(book.positions) > 1 else book.entries
-    numbers: dict[WalletKey, int] = {}
-    for entry in entries:
-        numbers.setdefault(WalletKey(entry.holder_id, entry.asset_id), len(numbers) + 1)
-    moved = [book.positions[key] for key in numbers]
+    keys = list(dict.fromkeys([(e.holder_id, e.asset_id) for e in entries]))
+    moved = [book.positions[key] for key in keys]
+    numbers = {key: number for number, key in enumerate(keys, 1)}
     row = await _one(
         connection,
         "write_batch",
@@ -177,13 +178,13 @@ async def write_batch(
         | _reversal_columns(moved)
         | {
             "now": book.now,
-            "p_posting_id": int8s([p[0] for p in postings]),
-            "p_actor": texts([p[1] for p in postings]),
-            "p_reason": texts([p[2] for p in postings]),
+            "existing": Int8(sum(1 for p in moved if p.read_seq)),
+            "p_posting_id": int8s(book.posting_ids),
+            "p_actor": texts([actor for actor, _ in voices]),
+            "p_reason": texts([reason for _, reason in voices]),
         },
     )
-    keys = list(numbers)
-    return {keys[number - 1] for number in row[0]}
+    return {WalletKey(*keys[number - 1]) for number in row[0]}
 
 
 async def resolve_holders(
@@ -231,7 +232,7 @@ async def mark_epoch(connection: Connection, system_identifier: int) -> None:
 def entry_of(row: Sequence[Any]) -> Entry:
     """Make an entry of a row in the columns' order of `find_references`."""
     values = list(row)
-    values[4] = Kind(values[4])
+    values[4] = KINDS[values[4]]
     values[14] = None if values[14] is None else _DETAIL.decode(values[14])
     return Entry(*values)
 
@@ -293,12 +294,14 @@ def _wallet_columns(moved: Sequence[Position]) -> dict[str, Any]:
     }
 
 
-def _entry_columns(entries: Sequence[Entry], numbers: Mapping[WalletKey, int]) -> dict[str, Any]:
+def _entry_columns(
+    entries: Sequence[Entry], numbers: Mapping[tuple[int, int], int]
+) -> dict[str, Any]:
     details = [None if e.detail is None else detail_text(e.detail) for e in entries]
     return {
         "e_holder_id": int8s([e.holder_id for e in entries]),
         "e_asset_id": int4s([e.asset_id for e in entries]),
-        "e_wallet": int8s([numbers[WalletKey(e.holder_id, e.asset_id)] for e in entries]),
+        "e_wallet": int8s([numbers[e.holder_id, e.asset_id] for e in entries]),
         "e_seq": int8s([e.seq for e in entries]),
         "e_balance": int8s([e.balance for e in entries]),
         "e_checksum": byteas([e.checksum for e in entries]),

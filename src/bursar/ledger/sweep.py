@@ -24,13 +24,13 @@ async def sweep(connection: Connection, seal: Seal, limit: int) -> int:
     await store.lock_wallets(connection, keys)
     now, (posting_id,) = await store.open_batch(connection, 1)
     positions = await store.read_positions(connection, keys)
-    with_lots = [key for key, position in positions.items() if position.open_lots]
-    with_holds = [key for key, position in positions.items() if position.open_holds]
+    with_lots = [key for key in keys if positions[key].open_lots]
+    with_holds = [key for key in keys if positions[key].open_holds]
     await store.read_lots(connection, positions, with_lots, [])
     await store.read_holds(connection, positions, with_holds, [], now)
-    book = Book(now, seal, positions)
+    book = Book(now, seal, positions, [posting_id])
     for position in positions.values():
-        settle(book, position, posting_id)
+        settle(book, position, 0)
     if book.entries:
-        await store.write_batch(connection, book, [(posting_id, ACTOR, REASON)])
+        await store.write_batch(connection, book, [(ACTOR, REASON)])
     return len(keys)

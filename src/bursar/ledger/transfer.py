@@ -32,7 +32,7 @@ def transfer(book: Book, ask: Ask, sender: Position, command: Transfer) -> Entry
     if ask.other is None or ask.other == ask.key:
         return Refusal(Status.INVALID, "to must be another holder", {"field": "to"})
     receiver = book.positions[ask.other]
-    settle(book, receiver, ask.posting_id)
+    settle(book, receiver, ask.posting)
     if receiver.state == WalletState.CLOSED:
         return closed("receiver")
     if receiver.state == WalletState.FROZEN:
@@ -72,7 +72,7 @@ def undo_transfer(
             "a transfer is reversed by debt or clip: what is owed is owed to the house",
             {"target": command.target, "policy": "net"},
         )
-    settle(book, receiver, ask.posting_id)
+    settle(book, receiver, ask.posting)
     if receiver.state == WalletState.CLOSED:
         return closed("receiver")
     taken = takeable(receiver, command, want)
@@ -88,7 +88,7 @@ def undo_transfer(
     shares = draw(receiver.lots(), receiver.plain, taken, first=detail.legs)
     far = Detail(lots=negative(shares), counterparty=sender.holder_id, target_kind=Kind.TRANSFER_IN)
     _far_side(book, ask, receiver, Kind.REVERSE, -taken, far, 0)
-    settle(book, sender, ask.posting_id)
+    settle(book, sender, ask.posting)
     return entry
 
 
@@ -110,7 +110,7 @@ def _far_side(
     """Enter a line in the other wallet, under a reference unique there as the sender's is."""
     command = ask.command
     line = Line(
-        posting_id=ask.posting_id,
+        posting=ask.posting,
         kind=kind,
         amount=amount,
         reference=f"{OWN_REFERENCES}from:{ask.key.holder_id}:{number}:{command.reference}",
