@@ -21,6 +21,8 @@ from bursar.platform.migrations.files import SHIPPED, Migration, MigrationSet, S
 OLDEST_SERVER: Final = 15
 SERVICE_ROLE: Final = "bursar_service"
 
+_ASK: Final = "; an administrator of the server must run"
+
 _LOCK: Final = 0x6275_7273_6172  # "bursar", read as a number
 _LOCK_POLL_S: Final = 0.1
 
@@ -197,15 +199,13 @@ def _bootstrap(conn: psycopg.Connection) -> None:
             encoding=encoding,
         )
     if not has_role and not may_role:
-        raise _ask_administrator(
-            "role_missing", f"the role {SERVICE_ROLE} is missing", f"create role {SERVICE_ROLE};"
-        )
+        sql = f"create role {SERVICE_ROLE};"
+        what = f"the role {SERVICE_ROLE} is missing and may not be created"
+        raise Rejected("role_missing", f"{what}{_ASK}: {sql}", sql=sql)
     if not has_schema and not may_schema:
-        raise _ask_administrator(
-            "schema_denied",
-            "the schema bursar is missing and may not be created",
-            f'create schema bursar authorization "{conn.info.user}";',
-        )
+        sql = f'create schema bursar authorization "{conn.info.user}";'
+        what = "the schema bursar is missing and may not be created"
+        raise Rejected("schema_denied", f"{what}{_ASK}: {sql}", sql=sql)
     if not has_role:
         _create_role(conn)
     with conn.transaction():
@@ -220,11 +220,6 @@ def _create_role(conn: psycopg.Connection) -> None:
     # roles belong to the server: the migrator of another database may be quicker
     with suppress(errors.DuplicateObject, errors.UniqueViolation):
         conn.execute("create role bursar_service")
-
-
-def _ask_administrator(code: str, what: str, sql_text: str) -> Rejected:
-    message = f"{what}; an administrator of the server must run: {sql_text}"
-    return Rejected(code, message, sql=sql_text)
 
 
 def _apply(conn: psycopg.Connection, migration: Migration, previous_release: int) -> None:
