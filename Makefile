@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup check format lint types imports test test-quick fix bench lock clean
+.PHONY: help setup check format lint types imports test test-quick fix bench schema lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -44,6 +44,10 @@ fix: $(READY)  ## format and mend what can be mended
 
 bench: $(READY)  ## every benchmark, each beside its bare-SQL limit
 	$(BIN)/python -m benchmarks all
+
+schema: $(READY)  ## write docs/schema.sql anew from the migrations
+	$(BIN)/python -m tests.support.schema > docs/schema.sql.new
+	mv docs/schema.sql.new docs/schema.sql
 
 lock: $(READY)  ## renew requirements/*.txt from pyproject.toml (hashes, no addresses)
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \

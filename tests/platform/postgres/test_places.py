@@ -249,9 +249,9 @@ def test_programs_the_account_may_not_reach_are_copied_once(yard: Any) -> None:
 
 def test_the_default_directory_is_one_the_server_can_reach() -> None:
     if is_root:
-        assert default_data_dir({"XDG_DATA_HOME": "/root/x"}) == Path("/var/lib/bursar")
+        assert default_data_dir({"XDG_DATA_HOME": "/srv/x"}) == Path("/var/lib/bursar")
     else:
-        assert default_data_dir({"XDG_DATA_HOME": "/home/x"}) == Path("/home/x/bursar")
+        assert default_data_dir({"XDG_DATA_HOME": "/srv/x"}) == Path("/srv/x/bursar")
 
 
 def test_status_of_nothing_makes_nothing(yard: Any) -> None:

@@ -1,0 +1,297 @@
+-- The whole schema, as all migrations together make it. Written by `make schema`; a test compares.
+
+CREATE SCHEMA bursar;
+
+CREATE FUNCTION bursar.now() RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    AS $$ select clock_timestamp() + clock_offset from bursar.economy $$;
+
+CREATE FUNCTION bursar.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception '% on bursar.% is refused: what is written stays', tg_op, tg_table_name
+        using errcode = 'restrict_violation';
+end
+$$;
+
+CREATE TABLE bursar.assets (
+    asset_id integer NOT NULL,
+    code text NOT NULL COLLATE pg_catalog."C",
+    scale smallint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT assets_code_form CHECK ((code ~ '^[a-z][a-z0-9_]{0,31}$'::text)),
+    CONSTRAINT assets_scale_form CHECK (((scale >= 0) AND (scale <= 12)))
+);
+
+ALTER TABLE bursar.assets ALTER COLUMN asset_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME bursar.assets_asset_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE bursar.cursors (
+    follower text NOT NULL COLLATE pg_catalog."C",
+    epoch integer NOT NULL,
+    xid xid8 NOT NULL,
+    posting_id bigint NOT NULL,
+    moved_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE bursar.economy (
+    singleton boolean DEFAULT true NOT NULL,
+    epoch integer DEFAULT 1 NOT NULL,
+    system_identifier bigint DEFAULT 0 NOT NULL,
+    sandbox boolean DEFAULT false NOT NULL,
+    clock_offset interval DEFAULT '00:00:00'::interval NOT NULL,
+    CONSTRAINT economy_clock_is_sandbox CHECK ((sandbox OR (clock_offset = '00:00:00'::interval))),
+    CONSTRAINT economy_is_single CHECK (singleton)
+);
+
+CREATE TABLE bursar.entries (
+    holder_id bigint NOT NULL,
+    asset_id integer NOT NULL,
+    key_id smallint NOT NULL,
+    seq bigint NOT NULL,
+    posting_id bigint NOT NULL,
+    amount bigint NOT NULL,
+    held_change bigint NOT NULL,
+    balance bigint NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    checksum bytea NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    reference text NOT NULL COLLATE pg_catalog."C",
+    house_account text COLLATE pg_catalog."C",
+    source text COLLATE pg_catalog."C",
+    metadata json,
+    detail json,
+    CONSTRAINT entries_balanced_pair CHECK (((amount = 0) = (house_account IS NULL))),
+    CONSTRAINT entries_effective_first CHECK ((effective_at <= recorded_at))
+);
+
+CREATE TABLE bursar.holder_ids (
+    external_id text NOT NULL COLLATE pg_catalog."C",
+    holder_id bigint NOT NULL,
+    CONSTRAINT holder_ids_form CHECK (((length(external_id) >= 1) AND (length(external_id) <= 200)))
+);
+
+ALTER TABLE bursar.holder_ids ALTER COLUMN holder_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME bursar.holder_ids_holder_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE bursar.holds (
+    holder_id bigint NOT NULL,
+    asset_id integer NOT NULL,
+    seq bigint NOT NULL,
+    remaining bigint NOT NULL,
+    placed_at timestamp with time zone NOT NULL,
+    deadline timestamp with time zone,
+    reference text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    draws bigint[] NOT NULL,
+    CONSTRAINT holds_open_while_remaining CHECK (((state = 'open'::text) = (remaining > 0))),
+    CONSTRAINT holds_remaining_not_negative CHECK ((remaining >= 0)),
+    CONSTRAINT holds_state_known CHECK ((state = ANY (ARRAY['open'::text, 'captured'::text, 'released'::text, 'lapsed'::text])))
+)
+WITH (fillfactor='70');
+
+CREATE TABLE bursar.house_totals (
+    asset_id integer NOT NULL,
+    account text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL COLLATE pg_catalog."C",
+    day date NOT NULL,
+    slot smallint NOT NULL,
+    amount numeric NOT NULL,
+    entries bigint NOT NULL
+)
+WITH (fillfactor='70');
+
+CREATE TABLE bursar.lots (
+    holder_id bigint NOT NULL,
+    asset_id integer NOT NULL,
+    seq bigint NOT NULL,
+    remaining bigint NOT NULL,
+    held bigint NOT NULL,
+    priority smallint NOT NULL,
+    open boolean NOT NULL,
+    expires_at timestamp with time zone,
+    origin text COLLATE pg_catalog."C",
+    CONSTRAINT lots_held_not_negative CHECK ((held >= 0)),
+    CONSTRAINT lots_open_while_any CHECK ((open = ((remaining + held) > 0))),
+    CONSTRAINT lots_remaining_not_negative CHECK ((remaining >= 0))
+)
+WITH (fillfactor='70');
+
+CREATE TABLE bursar.migrations (
+    number integer NOT NULL,
+    serves_from integer NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    checksum text NOT NULL COLLATE pg_catalog."C"
+);
+
+CREATE SEQUENCE bursar.posting_ids
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE bursar.posting_kinds (
+    kind text NOT NULL COLLATE pg_catalog."C",
+    posting_id bigint NOT NULL,
+    entries integer NOT NULL
+);
+
+CREATE TABLE bursar.postings (
+    posting_id bigint NOT NULL,
+    epoch integer NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    entries integer NOT NULL,
+    actor text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL
+);
+
+CREATE TABLE bursar.reversals (
+    holder_id bigint NOT NULL,
+    asset_id integer NOT NULL,
+    seq bigint NOT NULL,
+    reversed bigint NOT NULL,
+    CONSTRAINT reversals_positive CHECK ((reversed > 0))
+);
+
+CREATE TABLE bursar.wallets (
+    holder_id bigint NOT NULL,
+    asset_id integer NOT NULL,
+    open_lots integer NOT NULL,
+    open_holds integer NOT NULL,
+    seq bigint NOT NULL,
+    balance bigint NOT NULL,
+    held bigint NOT NULL,
+    credit_limit bigint NOT NULL,
+    owed bigint NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    head bytea NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT wallets_held_not_negative CHECK ((held >= 0)),
+    CONSTRAINT wallets_limit_not_negative CHECK ((credit_limit >= 0)),
+    CONSTRAINT wallets_owed_not_negative CHECK ((owed >= 0)),
+    CONSTRAINT wallets_state_known CHECK ((state = ANY (ARRAY['active'::text, 'frozen'::text, 'closed'::text])))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE ONLY bursar.assets
+    ADD CONSTRAINT assets_code_key UNIQUE (code);
+
+ALTER TABLE ONLY bursar.assets
+    ADD CONSTRAINT assets_pkey PRIMARY KEY (asset_id);
+
+ALTER TABLE ONLY bursar.cursors
+    ADD CONSTRAINT cursors_pkey PRIMARY KEY (follower);
+
+ALTER TABLE ONLY bursar.economy
+    ADD CONSTRAINT economy_pkey PRIMARY KEY (singleton);
+
+ALTER TABLE ONLY bursar.entries
+    ADD CONSTRAINT entries_pkey PRIMARY KEY (holder_id, asset_id, seq);
+
+ALTER TABLE ONLY bursar.entries
+    ADD CONSTRAINT entries_reference_key UNIQUE (holder_id, asset_id, reference);
+
+ALTER TABLE ONLY bursar.holder_ids
+    ADD CONSTRAINT holder_ids_id_key UNIQUE (holder_id);
+
+ALTER TABLE ONLY bursar.holder_ids
+    ADD CONSTRAINT holder_ids_pkey PRIMARY KEY (external_id);
+
+ALTER TABLE ONLY bursar.holds
+    ADD CONSTRAINT holds_pkey PRIMARY KEY (holder_id, asset_id, reference);
+
+ALTER TABLE ONLY bursar.house_totals
+    ADD CONSTRAINT house_totals_pkey PRIMARY KEY (asset_id, account, kind, day, slot);
+
+ALTER TABLE ONLY bursar.lots
+    ADD CONSTRAINT lots_pkey PRIMARY KEY (holder_id, asset_id, seq);
+
+ALTER TABLE ONLY bursar.migrations
+    ADD CONSTRAINT migrations_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY bursar.posting_kinds
+    ADD CONSTRAINT posting_kinds_pkey PRIMARY KEY (kind, posting_id);
+
+ALTER TABLE ONLY bursar.postings
+    ADD CONSTRAINT postings_pkey PRIMARY KEY (posting_id);
+
+ALTER TABLE ONLY bursar.reversals
+    ADD CONSTRAINT reversals_pkey PRIMARY KEY (holder_id, asset_id, seq);
+
+ALTER TABLE ONLY bursar.wallets
+    ADD CONSTRAINT wallets_pkey PRIMARY KEY (holder_id, asset_id);
+
+CREATE INDEX entries_busy_kind ON bursar.entries USING btree (holder_id, asset_id, kind, seq) WHERE (seq > 1000);
+
+CREATE INDEX entries_busy_source ON bursar.entries USING btree (holder_id, asset_id, source, seq) WHERE ((seq > 1000) AND (source IS NOT NULL));
+
+CREATE INDEX entries_dated_back ON bursar.entries USING btree (holder_id, asset_id, effective_at) WHERE (effective_at < recorded_at);
+
+CREATE INDEX entries_posting ON bursar.entries USING btree (posting_id);
+
+CREATE INDEX entries_recorded ON bursar.entries USING brin (recorded_at) WITH (pages_per_range='32', autosummarize='on');
+
+CREATE INDEX holds_open ON bursar.holds USING btree (holder_id, asset_id) WHERE (state = 'open'::text);
+
+CREATE INDEX holds_to_lapse ON bursar.holds USING btree (deadline) WHERE ((state = 'open'::text) AND (deadline IS NOT NULL));
+
+CREATE INDEX lots_open ON bursar.lots USING btree (holder_id, asset_id) WHERE open;
+
+CREATE INDEX lots_to_expire ON bursar.lots USING btree (expires_at) WHERE (open AND (expires_at IS NOT NULL));
+
+CREATE INDEX postings_in_commit_order ON bursar.postings USING btree (epoch, xid, posting_id);
+
+CREATE TRIGGER entries_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON bursar.entries FOR EACH STATEMENT EXECUTE FUNCTION bursar.refuse_change();
+
+CREATE TRIGGER postings_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON bursar.postings FOR EACH STATEMENT EXECUTE FUNCTION bursar.refuse_change();
+
+GRANT USAGE ON SCHEMA bursar TO bursar_service;
+
+GRANT SELECT,INSERT ON TABLE bursar.assets TO bursar_service;
+
+GRANT USAGE ON SEQUENCE bursar.assets_asset_id_seq TO bursar_service;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.cursors TO bursar_service;
+
+GRANT SELECT,UPDATE ON TABLE bursar.economy TO bursar_service;
+
+GRANT SELECT,INSERT ON TABLE bursar.entries TO bursar_service;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.holder_ids TO bursar_service;
+
+GRANT USAGE ON SEQUENCE bursar.holder_ids_holder_id_seq TO bursar_service;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE bursar.holds TO bursar_service;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE bursar.house_totals TO bursar_service;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE bursar.lots TO bursar_service;
+
+GRANT SELECT ON TABLE bursar.migrations TO bursar_service;
+
+GRANT USAGE ON SEQUENCE bursar.posting_ids TO bursar_service;
+
+GRANT SELECT,INSERT ON TABLE bursar.posting_kinds TO bursar_service;
+
+GRANT SELECT,INSERT ON TABLE bursar.postings TO bursar_service;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE bursar.reversals TO bursar_service;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE bursar.wallets TO bursar_service;

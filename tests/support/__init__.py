@@ -1,0 +1,1 @@
+"""What the tests stand on: a throw-away PostgreSQL, the schema as text, rows from the catalogue."""
