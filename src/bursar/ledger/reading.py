@@ -4,7 +4,7 @@ Nothing here locks or writes. A wallet is shown as it stands at the database's i
 their deadline and lots past their date no longer count, though their entries come later.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, Literal, TypeVar
 
@@ -239,6 +239,12 @@ async def read_postings(connection: Connection, posting_ids: Sequence[int]) -> d
     """Tell who made these postings, and why."""
     rows = await _all(connection, "read_postings", {"posting_ids": int8s(posting_ids)})
     return {row[0]: Posting(*row) for row in rows}
+
+
+async def read_names(connection: Connection, holder_ids: Collection[int]) -> dict[int, str]:
+    """Tell the app's own ids of these holders."""
+    rows = await _all(connection, "read_names", {"holder_ids": int8s(list(holder_ids))})
+    return dict(rows)
 
 
 async def _last_seq_at(connection: Connection, key: WalletKey, instant: datetime) -> int:

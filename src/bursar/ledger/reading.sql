@@ -8,6 +8,12 @@ select holder_id from bursar.holder_ids where external_id = %(external_id)s;
 -- The external id of a number.
 select external_id from bursar.holder_ids where holder_id = %(holder_id)s;
 
+-- name: read_names
+-- The external ids of these numbers.
+select holder_id, external_id
+  from bursar.holder_ids
+ where holder_id = any (%(holder_ids)s::bigint[]);
+
 -- name: last_seq_at
 -- The last entry of a wallet recorded by an instant: recorded_at never goes backwards within a
 -- wallet, so halving finds it among a million in twenty steps.

@@ -1,8 +1,9 @@
 """The ledger: everything that may be asked of it, one method each."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
@@ -14,11 +15,13 @@ from bursar.ledger.explain import Explanation, explain
 from bursar.ledger.follow import Handler, Lag, follow_once, read_lag
 from bursar.ledger.group_commit import GroupCommit
 from bursar.ledger.model import MAX_BATCH, Asset, Entry, Result, Wallet, WalletKey
+from bursar.ledger.opening import open_database, seal_of
 from bursar.ledger.posting import Order, Poster
 from bursar.ledger.reading import Filter, Page, Posting, Total
 from bursar.ledger.sweep import sweep
 from bursar.platform.database import Connection, Database
 from bursar.platform.errors import Conflict, Invalid, Missing
+from bursar.platform.settings import Settings, load_settings
 
 _MAX_REASON = 500
 
@@ -31,6 +34,23 @@ class Ledger:
         self.seal = seal or Seal()
         self._poster = Poster(database, self.seal)
         self._group_commit = GroupCommit(self._poster.post)
+
+    @classmethod
+    async def open(
+        cls,
+        where: str | Path | None = None,
+        *,
+        settings: Settings | None = None,
+        max_connections: int = 8,
+    ) -> Self:
+        """Open the ledger at an address or in a data directory; None is what the settings say (O1).
+
+        A data directory's server is started, made and migrated if need be, and goes on running; a
+        server by address must have been migrated. ``settings`` are the environment's by default,
+        and say how entries are sealed. Raises `Invalid`, `Rejected`, `Unavailable`.
+        """
+        chosen = settings or load_settings()
+        return cls(await open_database(where, chosen, max_connections), seal_of(chosen))
 
     async def __aenter__(self) -> Self:
         return self
@@ -159,6 +179,11 @@ class Ledger:
         """Tell who made these postings, and why."""
         async with self.database.connection() as connection:
             return await reading.read_postings(connection, posting_ids)
+
+    async def holders(self, holder_ids: Collection[int]) -> dict[int, str]:
+        """Name these holders by the app's own ids, those that have one."""
+        async with self.database.connection() as connection:
+            return await reading.read_names(connection, holder_ids)
 
     async def follow(self, follower: str, handler: Handler, *, postings: int = 100) -> int:
         """Hand the next postings to ``handler`` and move the follower's cursor; see `follow`."""
