@@ -1,7 +1,5 @@
 """Batches of 10,000 distinct wallets over all of them, two workers, beside bare SQL (L2)."""
 
-import asyncio
-
 import psycopg
 
 from benchmarks.place import (

@@ -7,7 +7,7 @@ leaves no trace but what time had done to the wallet anyway (`settle`).
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from bursar.ledger.book import Ask, Book, Line, line_of, opens_lot
+from bursar.ledger.book import Ask, Book, opens_lot
 from bursar.ledger.catalogue import ADJUSTMENT, BREAKAGE, KINDS, WITHHOLDING, Kind
 from bursar.ledger.commands import (
     OPENING,
@@ -155,14 +155,14 @@ def _credit(book: Book, ask: Ask, position: Position, command: Credit) -> Outcom
         return out_of_time("lot.expires_at", "has passed")
     # decided
     detail = None if lot is None else opens_lot(position, command.amount, lot)
-    line = line_of(
+    entry = book.answer(
+        position,
         ask,
         KINDS[command.kind],
         command.amount,
         house_account=house_account_of(command),
         detail=detail,
     )
-    entry = book.enter(position, line)
     if position.owed and entry.kind in WITHHOLDING:
         _withhold(book, ask, position, entry)
     return entry
@@ -173,29 +173,29 @@ def _withhold(book: Book, ask: Ask, position: Position, granted: Entry) -> None:
     amount = min(position.owed, granted.amount, max(0, position.available))
     if amount:
         shares = draw(position.lots(), position.plain, amount, first=(granted.seq,))
-        line = Line(
-            posting=ask.posting,
-            kind=Kind.WITHHOLD,
-            amount=-amount,
-            reference=own_reference(Kind.WITHHOLD, position),
+        book.enter(
+            position,
+            ask.posting,
+            Kind.WITHHOLD,
+            -amount,
+            own_reference(Kind.WITHHOLD, position),
             house_account=ADJUSTMENT,
             detail=Detail(lots=negative(shares), owed=-amount),
         )
-        book.enter(position, line)
 
 
 def _debit(book: Book, ask: Ask, position: Position, command: Debit) -> Outcome:
     if command.amount > position.room:
         return insufficient(position, command.amount)
     # decided
-    line = line_of(
+    return book.answer(
+        position,
         ask,
         KINDS[command.kind],
         -command.amount,
         house_account=house_account_of(command),
         detail=_draws(position, command.amount),
     )
-    return book.enter(position, line)
 
 
 def _draws(position: Position, amount: int) -> Detail | None:
@@ -216,8 +216,7 @@ def _place_hold(book: Book, ask: Ask, position: Position, command: PlaceHold) ->
     # decided
     shares = draw(position.lots(), position.plain, command.amount)
     detail = Detail(lots=negative(shares), deadline=command.deadline)
-    line = line_of(ask, Kind.HOLD, 0, held_change=command.amount, detail=detail)
-    return book.enter(position, line)
+    return book.answer(position, ask, Kind.HOLD, 0, held_change=command.amount, detail=detail)
 
 
 def _capture(book: Book, ask: Ask, position: Position, command: Capture) -> Outcome:
@@ -242,7 +241,8 @@ def _capture(book: Book, ask: Ask, position: Position, command: Capture) -> Outc
         keep_rest=command.keep_rest,
         asked=command.amount,
     )
-    line = line_of(
+    entry = book.answer(
+        position,
         ask,
         Kind.CAPTURE,
         -amount,
@@ -250,7 +250,6 @@ def _capture(book: Book, ask: Ask, position: Position, command: Capture) -> Outc
         house_account=house_account_of(command),
         detail=detail,
     )
-    entry = book.enter(position, line)
     settle(book, position, ask.posting)
     return entry
 
@@ -262,8 +261,7 @@ def _release(book: Book, ask: Ask, position: Position, command: Release) -> Outc
     # decided
     back = position.into_lots(hold.draws, hold.remaining)
     detail = Detail(lots=back, hold=hold.reference)
-    line = line_of(ask, Kind.RELEASE, 0, held_change=-hold.remaining, detail=detail)
-    entry = book.enter(position, line)
+    entry = book.answer(position, ask, Kind.RELEASE, 0, held_change=-hold.remaining, detail=detail)
     settle(book, position, ask.posting)
     return entry
 
@@ -284,7 +282,7 @@ def _open_hold(position: Position, reference: str) -> Hold | Refusal:
 
 
 def _set_limit(book: Book, ask: Ask, position: Position, command: SetLimit) -> Outcome:
-    return book.enter(position, line_of(ask, Kind.LIMIT, 0, detail=Detail(limit=command.limit)))
+    return book.answer(position, ask, Kind.LIMIT, 0, detail=Detail(limit=command.limit))
 
 
 def _set_state(book: Book, ask: Ask, position: Position, command: SetState) -> Outcome:
@@ -296,7 +294,7 @@ def _set_state(book: Book, ask: Ask, position: Position, command: SetState) -> O
         )
     # decided
     detail = Detail(state=WalletState(command.state))
-    return book.enter(position, line_of(ask, Kind.STATE, 0, detail=detail))
+    return book.answer(position, ask, Kind.STATE, 0, detail=detail)
 
 
 def _expire(book: Book, ask: Ask, position: Position, command: Expire) -> Outcome:
@@ -309,8 +307,7 @@ def _expire(book: Book, ask: Ask, position: Position, command: Expire) -> Outcom
     excess = max(0, sum(lot.remaining for lot in lots) - command.keep)
     shares = draw(lots, 0, excess)
     detail = Detail(lots=negative(shares), keep=command.keep, origin=command.origin)
-    line = line_of(ask, Kind.EXPIRE, -excess, house_account=BREAKAGE, detail=detail)
-    return book.enter(position, line)
+    return book.answer(position, ask, Kind.EXPIRE, -excess, house_account=BREAKAGE, detail=detail)
 
 
 _RULES: Final[dict[type, Callable[[Book, Ask, Position, Any], Outcome]]] = {

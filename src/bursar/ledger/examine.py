@@ -34,6 +34,7 @@ from bursar.ledger.model import (
 
 MAX_TEXT: Final = 200
 MAX_METADATA: Final = 4096
+_OPTIONAL_TEXTS: Final = ("holder", "group", "source")
 _ACCOUNT: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
 
@@ -48,8 +49,6 @@ def examine(command: AnyCommand) -> Refusal | None:
 def _examine_common(command: AnyCommand) -> Refusal | None:
     if (command.holder is None) == (command.holder_id is None):
         return invalid("holder", "or holder_id: exactly one of them names the wallet")
-    if command.holder is not None and not _is_text(command.holder):
-        return _text("holder")
     if command.holder_id is not None and not _is_id(command.holder_id):
         return invalid("holder_id", "must be a whole number above 0")
     if not _is_text(command.asset):
@@ -58,15 +57,12 @@ def _examine_common(command: AnyCommand) -> Refusal | None:
         return _text("reference")
     if command.reference.startswith(OWN_REFERENCES):
         return invalid("reference", f"may not begin with {OWN_REFERENCES!r}")
-    if command.group is not None and not _is_text(command.group):
-        return _text("group")
-    if command.source is not None and not _is_text(command.source):
-        return _text("source")
+    for name in _OPTIONAL_TEXTS:
+        if (text := getattr(command, name)) is not None and not _is_text(text):
+            return _text(name)
     if command.effective_at is not None and not _is_instant(command.effective_at):
         return invalid("effective_at", "must be an instant with a time zone")
-    if command.metadata is not None:
-        return _examine_metadata(command.metadata)
-    return None
+    return None if command.metadata is None else _examine_metadata(command.metadata)
 
 
 def _credit(command: Credit) -> Refusal | None:
@@ -165,6 +161,8 @@ def invalid(field: str, problem: str) -> Refusal:
 
 
 def _amount(value: object) -> Refusal | None:
+    if type(value) is int and 0 < value <= MAX_AMOUNT:
+        return None
     return _number("amount", value, 1)
 
 

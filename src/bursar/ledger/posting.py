@@ -27,6 +27,7 @@ from bursar.ledger.decide import decide
 from bursar.ledger.examine import examine
 from bursar.ledger.model import Asset, Entry, Refusal, Result, Status, WalletKey
 from bursar.ledger.refusals import unknown_asset, unknown_wallet
+from bursar.platform.collector import paused_collector
 from bursar.platform.database import CONTENTION, REFUSED_DATA, Connection, Database
 from bursar.platform.errors import Unavailable
 
@@ -84,7 +85,8 @@ class Poster:
         self, connection: Connection, orders: Sequence[Order]
     ) -> tuple[list[Ask], list[Voice]]:
         """Examine each command and find its wallets; openers give new holders a number."""
-        refusals = [examine(order.command) for order in orders]
+        with paused_collector():
+            refusals = [examine(order.command) for order in orders]
         sound = [o.command for o, refusal in zip(orders, refusals, strict=True) if not refusal]
         await self._find_assets(connection, {command.asset for command in sound})
         numbers = await self._numbers(connection, sound)
@@ -206,7 +208,8 @@ class _Batch:
     async def _try(self, units: Sequence[_Unit], *, locked: bool, probe: bool) -> Sequence[_Unit]:
         reading = _Reading(self._connection, [[self._asks[i] for i in unit] for unit in units])
         book = await reading.open(self._seal, len(self._voices), locked=locked, probe=probe)
-        answers = decide(book, reading.units)
+        with paused_collector():
+            answers = decide(book, reading.units)
         if not probe and not all(result.ok for answer in answers for result in answer):
             return await self._try(units, locked=locked, probe=True)
         lost = await self._write(book, reading) if book.entries else set()
@@ -215,7 +218,8 @@ class _Batch:
             if lost and any(key in lost for ask in asks for key in reading.keys_of(ask)):
                 again.append(unit)
             else:
-                self._results.update(zip(unit, answer, strict=True))
+                for i, result in zip(unit, answer, strict=True):
+                    self._results[i] = result
         return again
 
     async def _write(self, book: Book, reading: "_Reading") -> set[WalletKey]:

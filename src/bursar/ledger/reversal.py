@@ -5,7 +5,7 @@ same, `clip` takes what is there, `net` takes what is there and keeps the rest a
 is undone on both sides: the sender gets what could be taken from the receiver.
 """
 
-from bursar.ledger.book import Ask, Book, line_of
+from bursar.ledger.book import Ask, Book
 from bursar.ledger.catalogue import REVERSIBLE, Kind
 from bursar.ledger.commands import Reverse
 from bursar.ledger.draw import draw, negative
@@ -59,9 +59,8 @@ def _take_back(
     owed = want - taken if command.policy == "net" else 0
     shares = draw(position.lots(), position.plain, taken, first=(target.seq,))
     detail = undoing(command, target, negative(shares), owed=owed)
-    return book.enter(
-        position,
-        line_of(ask, Kind.REVERSE, -taken, house_account=target.house_account, detail=detail),
+    return book.answer(
+        position, ask, Kind.REVERSE, -taken, house_account=target.house_account, detail=detail
     )
 
 
@@ -74,9 +73,8 @@ def _give_back(
     # decided
     back = shares_back(position, target, want)
     detail = undoing(command, target, back)
-    entry = book.enter(
-        position,
-        line_of(ask, Kind.REVERSE, want, house_account=target.house_account, detail=detail),
+    entry = book.answer(
+        position, ask, Kind.REVERSE, want, house_account=target.house_account, detail=detail
     )
     settle(book, position, ask.posting)
     return entry

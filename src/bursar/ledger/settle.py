@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bursar.ledger.book import Book, Line
+from bursar.ledger.book import Book
 from bursar.ledger.catalogue import BREAKAGE, Kind
 from bursar.ledger.model import OWN_REFERENCES, Detail, HoldState
 from bursar.ledger.position import Position
@@ -24,16 +24,16 @@ def settle(book: Book, position: Position, posting: int) -> None:
         if lot.remaining and lot.expires_at is not None and lot.expires_at <= book.now
     ]
     for at, lot in sorted(due, key=lambda pair: (pair[0], pair[1].seq)):
-        line = Line(
-            posting=posting,
-            kind=Kind.EXPIRE,
-            amount=-lot.remaining,
-            reference=own_reference(Kind.EXPIRE, position),
+        book.enter(
+            position,
+            posting,
+            Kind.EXPIRE,
+            -lot.remaining,
+            own_reference(Kind.EXPIRE, position),
             house_account=BREAKAGE,
             effective_at=at,
             detail=Detail(lots=((lot.seq, -lot.remaining),)),
         )
-        book.enter(position, line)
 
 
 def own_reference(kind: Kind, position: Position) -> str:
@@ -52,15 +52,15 @@ def _lapse(book: Book, position: Position, posting: int) -> dict[int, datetime]:
     ]
     for deadline, hold in sorted(due, key=lambda pair: (pair[0], pair[1].seq)):
         back = position.into_lots(hold.draws, hold.remaining)
-        line = Line(
-            posting=posting,
-            kind=Kind.LAPSE,
-            amount=0,
+        book.enter(
+            position,
+            posting,
+            Kind.LAPSE,
+            0,
+            own_reference(Kind.LAPSE, position),
             held_change=-hold.remaining,
-            reference=own_reference(Kind.LAPSE, position),
             effective_at=deadline,
             detail=Detail(hold=hold.reference, lots=back),
         )
-        book.enter(position, line)
         given_back.update((seq, deadline) for seq, _ in back)
     return given_back

@@ -4,7 +4,7 @@ Both sides are one group by nature. Lots keep their terms on the way, so that a 
 prolongs nor shortens the life of credit: each parcel arrives as an entry of its own.
 """
 
-from bursar.ledger.book import Ask, Book, Line, line_of, opens_lot
+from bursar.ledger.book import Ask, Book, opens_lot
 from bursar.ledger.catalogue import TRANSIT, Kind
 from bursar.ledger.commands import Reverse, Transfer
 from bursar.ledger.draw import draw, negative, total
@@ -53,8 +53,9 @@ def transfer(book: Book, ask: Ask, sender: Position, command: Transfer) -> Entry
         legs=tuple(range(receiver.seq + 1, receiver.seq + 1 + len(parcels))),
         asked=command.amount,
     )
-    line = line_of(ask, Kind.TRANSFER_OUT, -command.amount, house_account=TRANSIT, detail=detail)
-    entry = book.enter(sender, line)
+    entry = book.answer(
+        sender, ask, Kind.TRANSFER_OUT, -command.amount, house_account=TRANSIT, detail=detail
+    )
     for number, (amount, terms) in enumerate(parcels):
         _receive(book, ask, receiver, amount, terms, number)
     return entry
@@ -83,8 +84,7 @@ def undo_transfer(
     # decided
     back = shares_back(sender, target, taken)
     own = undoing(command, target, back, counterparty=receiver.holder_id)
-    line = line_of(ask, Kind.REVERSE, taken, house_account=TRANSIT, detail=own)
-    entry = book.enter(sender, line)
+    entry = book.answer(sender, ask, Kind.REVERSE, taken, house_account=TRANSIT, detail=own)
     shares = draw(receiver.lots(), receiver.plain, taken, first=detail.legs)
     far = Detail(lots=negative(shares), counterparty=sender.holder_id, target_kind=Kind.TRANSFER_IN)
     _far_side(book, ask, receiver, Kind.REVERSE, -taken, far, 0)
@@ -109,17 +109,17 @@ def _far_side(
 ) -> None:
     """Enter a line in the other wallet, under a reference unique there as the sender's is."""
     command = ask.command
-    line = Line(
-        posting=ask.posting,
-        kind=kind,
-        amount=amount,
-        reference=f"{OWN_REFERENCES}from:{ask.key.holder_id}:{number}:{command.reference}",
+    book.enter(
+        receiver,
+        ask.posting,
+        kind,
+        amount,
+        f"{OWN_REFERENCES}from:{ask.key.holder_id}:{number}:{command.reference}",
         house_account=TRANSIT,
         source=command.source,
         effective_at=command.effective_at,
         detail=detail,
     )
-    book.enter(receiver, line)
 
 
 def _terms(position: Position, seq: int) -> LotTerms | None:
