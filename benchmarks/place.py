@@ -15,6 +15,7 @@ import psycopg
 
 from benchmarks.report import progress
 from bursar.ledger.commands import Credit
+from bursar.ledger.distribution import Distribution
 from bursar.ledger.service import Ledger
 from bursar.platform import postgres
 from bursar.platform.database import Database
@@ -104,22 +105,46 @@ def vacuum(started: Server, schema: str) -> None:
 
 
 def grant_all(worker: int, workers: int, url: str, holders: int, reference: str) -> int:
-    """Grant to every holder of this worker's share, in batches of neighbours."""
+    """Distribute to every holder of this worker's share, in batches of neighbours."""
     return asyncio.run(_grant_all(worker, workers, url, holders, reference))
 
 
 async def _grant_all(worker: int, workers: int, url: str, holders: int, reference: str) -> int:
     async with await open_ledger(url) as ledger:
         done = 0
-        for first in range(worker * BATCH + 1, holders + 1, workers * BATCH):
+        for batch in shares(worker, workers, holders):
+            given = Distribution(
+                asset=ASSET, reference=reference, holder_ids=batch, amounts=[100] * len(batch)
+            )
+            outcome = await ledger.distribute(given, actor="benchmark", reason="distribution")
+            assert outcome.applied == len(batch), "a grant was refused"
+            done += len(batch)
+        return done
+
+
+def post_all(worker: int, workers: int, url: str, holders: int, reference: str) -> int:
+    """The same as commands, each with an answer of its own."""
+    return asyncio.run(_post_all(worker, workers, url, holders, reference))
+
+
+async def _post_all(worker: int, workers: int, url: str, holders: int, reference: str) -> int:
+    async with await open_ledger(url) as ledger:
+        done = 0
+        for batch in shares(worker, workers, holders):
             commands = [
                 Credit(holder_id=holder_id, asset=ASSET, amount=100, reference=reference)
-                for holder_id in range(first, min(first + BATCH, holders + 1))
+                for holder_id in batch
             ]
             results = await ledger.post(commands, actor="benchmark", reason="distribution")
             assert all(result.ok for result in results), "a grant was refused"
-            done += len(results)
+            done += len(batch)
         return done
+
+
+def shares(worker: int, workers: int, holders: int) -> Iterator[range]:
+    """Cut 1…holders into batches of neighbours, and name this worker's."""
+    for first in range(worker * BATCH + 1, holders + 1, workers * BATCH):
+        yield range(first, min(first + BATCH, holders + 1))
 
 
 def in_parallel(work: Callable[..., int], workers: int, *args: Any) -> float:

@@ -7,7 +7,8 @@ from typing import Any
 from psycopg.types.numeric import Int4, Int8
 
 from bursar.ledger.book import Book, detail_text
-from bursar.ledger.model import LONG_AGO, Entry
+from bursar.ledger.distribution import PlainGrants
+from bursar.ledger.model import LONG_AGO, Entry, WalletState
 from bursar.ledger.position import Position
 from bursar.platform.arrays import (
     Array,
@@ -55,12 +56,84 @@ def of_batch(book: Book) -> tuple[dict[str, Any], list[tuple[int, int]]]:
     return values, list(newest)
 
 
+def of_grants(grants: PlainGrants, key_id: int) -> dict[str, Any]:
+    """A distribution to plain wallets; those that are there come first, in order."""
+    wallets = grants.wallets
+    count = len(wallets.holder_ids)
+    there = sum(1 for seq in wallets.seqs if seq)
+    opened = range(there, count)
+    new = count - there
+    recorded = (grants.recorded_at,)
+    totals = {
+        "t_asset_id": int4s((grants.asset_id,)),
+        "t_posting_id": int8s((grants.posting_id,)),
+        "t_kind": texts((grants.kind,)),
+        "t_house_account": texts((grants.house_account,)),
+        "t_day": dates((grants.recorded_at.date(),)),
+        "t_amount": texts((str(-sum(grants.amounts)),)),
+        "t_entries": int4s((count,)),
+    }
+    return (
+        {
+            "w_holder_id": int8s(wallets.holder_ids),
+            **_ints("w_asset_id", (grants.asset_id,), int4s, Int4),
+            **_ints("w_entries", (1,), int4s, Int4),
+            "w_seq": int8s(grants.seqs),
+            "w_balance": int8s(grants.balances),
+            "w_head": byteas(grants.heads),
+            **_ints("w_held", (0,)),
+            **_ints("w_credit_limit", wallets.credit_limits),
+            **_ints("w_owed", (0,)),
+            **_ints("w_open_lots", (0,), int4s, Int4),
+            **_ints("w_open_holds", (0,), int4s, Int4),
+            **_instants("w_recorded_at", recorded),
+            **_texts("w_state", (WalletState.ACTIVE,)),
+            **_ints("w_posting_id", (grants.posting_id,)),
+            **_ints("w_amount", grants.amounts),
+            **_ints("w_held_change", (0,)),
+            **_instants("w_effective_at", (grants.effective_at,)),
+            **_texts("w_kind", (grants.kind,)),
+            **_texts("w_reference", (grants.reference,)),
+            **_texts("w_house_account", (grants.house_account,)),
+            **_texts("w_source", (grants.source,)),
+            **_texts("w_metadata", (grants.metadata,)),
+            **_texts("w_detail", (None,)),
+            "e_holder_id": int8s([wallets.holder_ids[i] for i in opened]),
+            "e_asset_id": int4s((grants.asset_id,) * new),
+            "e_wallet": int8s([i + 1 for i in opened]),
+            "e_seq": int8s([grants.seqs[i] for i in opened]),
+            "e_posting_id": int8s((grants.posting_id,) * new),
+            "e_amount": int8s([grants.amounts[i] for i in opened]),
+            "e_held_change": int8s((0,) * new),
+            "e_balance": int8s([grants.balances[i] for i in opened]),
+            "e_effective_at": instants((grants.effective_at,) * new),
+            "e_recorded_at": instants(recorded * new),
+            "e_checksum": byteas([grants.heads[i] for i in opened]),
+            "e_kind": texts((grants.kind,) * new),
+            "e_reference": texts((grants.reference,) * new),
+            "e_house_account": texts((grants.house_account,) * new),
+            "e_source": texts((grants.source,) * new),
+            "e_metadata": texts((grants.metadata,) * new),
+            "e_detail": texts((None,) * new),
+            "now": grants.recorded_at,
+            "key_id": Int4(key_id),
+            "existing": Int8(there),
+            "new": Int8(new),
+            "p_posting_id": int8s((grants.posting_id,)),
+        }
+        | totals
+        | of_lots(())
+        | of_holds(())
+        | of_reversals(())
+    )
+
+
 def of_wallets(moved: Sequence[Position], newest: Sequence[Entry]) -> dict[str, Any]:
     """The wallets as they are to be, each with its newest entry."""
     return {
         "w_holder_id": int8s([p.holder_id for p in moved]),
-        "w_asset_id": int4s([p.asset_id for p in moved]),
-        "w_read_seq": int8s([p.read_seq for p in moved]),
+        **_ints("w_asset_id", [p.asset_id for p in moved], int4s, Int4),
+        **_ints("w_entries", [p.seq - p.read_seq for p in moved], int4s, Int4),
         "w_seq": int8s([p.seq for p in moved]),
         "w_balance": int8s([p.balance for p in moved]),
         "w_head": byteas([p.head for p in moved]),

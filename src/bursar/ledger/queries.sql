@@ -70,9 +70,11 @@ select r.holder_id, r.asset_id, r.seq, r.reversed
 -- entry along, whose seq, balance and checksum are the wallet's own; all other entries follow by
 -- themselves. Columns that are the same throughout come as one value and an empty array. Totals
 -- are given, and counted here only if something was left out; house totals come last, in order.
-with mine as materialized (
-    select *
-      from unnest(%(w_holder_id)s::bigint[], %(w_asset_id)s::integer[], %(w_read_seq)s::bigint[],
+with mine as not materialized (
+    select w.*,
+           coalesce(w.asset, %(w_asset_id_all)s)              as asset_id,
+           w.seq - coalesce(w.entries, %(w_entries_all)s)     as read_seq
+      from unnest(%(w_holder_id)s::bigint[], %(w_asset_id)s::integer[], %(w_entries)s::integer[],
                   %(w_seq)s::bigint[], %(w_balance)s::bigint[], %(w_held)s::bigint[],
                   %(w_credit_limit)s::bigint[], %(w_owed)s::bigint[], %(w_open_lots)s::integer[],
                   %(w_open_holds)s::integer[], %(w_recorded_at)s::timestamptz[],
@@ -82,7 +84,7 @@ with mine as materialized (
                   %(w_house_account)s::text[], %(w_source)s::text[], %(w_metadata)s::text[],
                   %(w_detail)s::text[])
            with ordinality
-           as w (holder_id, asset_id, read_seq, seq, balance, held, credit_limit, owed, open_lots,
+           as w (holder_id, asset, entries, seq, balance, held, credit_limit, owed, open_lots,
                  open_holds, recorded_at, head, state, posting_id, amount, held_change,
                  effective_at, kind, reference, house_account, source, metadata, detail, n)
 ), moved as (
@@ -124,7 +126,7 @@ with mine as materialized (
            coalesce(m.owed, %(w_owed_all)s), coalesce(m.recorded_at, %(w_recorded_at_all)s),
            m.head, coalesce(m.state, %(w_state_all)s)
       from mine m
-     where m.read_seq = 0
+     where %(new)s::bigint > 0 and m.read_seq = 0
         on conflict (holder_id, asset_id) do nothing
     returning holder_id, asset_id
 ), lost as (
@@ -287,3 +289,23 @@ update bursar.economy
    set epoch = epoch + (system_identifier <> 0)::integer,
        system_identifier = %(system_identifier)s
  where system_identifier <> %(system_identifier)s;
+
+-- name: read_plain_wallets
+-- Of these holders' wallets those on which nothing but the balance bears: active, without lots,
+-- holds or debt to withhold, not ahead of the clock, and with room for what is to come.
+select w.holder_id, w.seq, w.balance, w.credit_limit, w.head
+  from bursar.wallets w
+ where w.holder_id = any (%(holder_ids)s::bigint[])
+   and w.asset_id = %(asset_id)s
+   and w.open_lots = 0 and w.open_holds = 0 and w.owed = 0 and w.held = 0
+   and w.state = 'active'
+   and w.recorded_at <= %(now)s
+   and w.balance <= %(most)s;
+
+-- name: holders_without_wallet
+-- Of these numbers those of holders who have no wallet in an asset.
+select h.holder_id
+  from bursar.holder_ids h
+ where h.holder_id = any (%(holder_ids)s::bigint[])
+   and not exists (select from bursar.wallets w
+                    where w.holder_id = h.holder_id and w.asset_id = %(asset_id)s);

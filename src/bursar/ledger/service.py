@@ -10,6 +10,7 @@ from bursar.ledger import reading, store
 from bursar.ledger.catalogue import Kind
 from bursar.ledger.checksum import Seal
 from bursar.ledger.commands import AnyCommand
+from bursar.ledger.distribution import Distributed, Distribution
 from bursar.ledger.explain import Explanation, explain
 from bursar.ledger.follow import Handler, Lag, follow_once, read_lag
 from bursar.ledger.group_commit import GroupCommit
@@ -70,6 +71,17 @@ class Ledger:
             )
         check_voice(actor, reason)
         return await self._poster.post([Order(c, actor, reason) for c in commands], tx)
+
+    async def distribute(
+        self, given: Distribution, *, actor: str, reason: str, tx: Connection | None = None
+    ) -> Distributed:
+        """Give one credit to each of up to 10,000 holders: what a run posts (L2, P5).
+
+        The same as that many `Credit`s under one reference, and quicker; each holder's part is
+        applied, replayed or refused for itself. Raises `Invalid` or `Missing` for the whole.
+        """
+        check_voice(actor, reason)
+        return await self._poster.distribute(given, (actor, reason), tx)
 
     async def submit(self, command: AnyCommand, *, actor: str, reason: str) -> Result:
         """Apply or refuse one command, committed together with others that come meanwhile (L2)."""

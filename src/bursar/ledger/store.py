@@ -11,6 +11,7 @@ from psycopg.types.numeric import Int4, Int8
 from bursar.ledger import columns
 from bursar.ledger.book import Book, Positions, Reference
 from bursar.ledger.catalogue import KINDS
+from bursar.ledger.distribution import PlainWallets, without_wallet
 from bursar.ledger.model import (
     Asset,
     AssetId,
@@ -168,10 +169,45 @@ async def write_batch(
     """
     with paused_collector():
         values, keys = columns.of_batch(book)
+    lost = await write_columns(connection, values, voices)
+    return {WalletKey(*keys[number - 1]) for number in lost}
+
+
+async def write_columns(
+    connection: Connection, values: dict[str, Any], voices: Sequence[tuple[str, str]]
+) -> list[int]:
+    """Write a batch that is in columns; return the numbers of the wallets that had moved."""
     values["p_actor"] = texts([actor for actor, _ in voices])
     values["p_reason"] = texts([reason for _, reason in voices])
     row = await _one(connection, "write_batch", values)
-    return {WalletKey(*keys[number - 1]) for number in row[0]}
+    return list(row[0])
+
+
+async def read_plain_wallets(
+    connection: Connection, holder_ids: Sequence[int], asset_id: int, now: datetime, most: int
+) -> PlainWallets:
+    """Read, by column, the wallets on which nothing but the balance bears, in order.
+
+    ``most`` is the largest balance that leaves room.
+    """
+    values = {
+        "holder_ids": int8s(holder_ids),
+        "asset_id": Int4(asset_id),
+        "now": now,
+        "most": Int8(most),
+    }
+    rows = await _all(connection, "read_plain_wallets", values)
+    rows.sort()
+    return PlainWallets(*zip(*rows, strict=True)) if rows else without_wallet(())
+
+
+async def holders_without_wallet(
+    connection: Connection, holder_ids: Sequence[int], asset_id: int
+) -> list[int]:
+    """Say which of these numbers belong to holders without a wallet in the asset, in order."""
+    values = {"holder_ids": int8s(holder_ids), "asset_id": Int4(asset_id)}
+    rows = await _all(connection, "holders_without_wallet", values)
+    return sorted(row[0] for row in rows)
 
 
 async def resolve_holders(
