@@ -1,4 +1,4 @@
-"""What a batch writes, as columns for `write_batch`. Pure."""
+"""What a batch writes, as columns for `write_batch`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
