@@ -180,11 +180,9 @@ class Model:
             before = copy.deepcopy(self.wallets)
             for n in members:
                 answers[n] = self.one(batch[n])
-                if answers[n][1] is None:
+                if answers[n][1] is None and len(members) > 1:
                     self.wallets = before
-                    for m in members:
-                        if m != n and len(members) > 1:
-                            answers[m] = (Status.GROUP_REFUSED, None)
+                    answers.update((m, (Status.GROUP_REFUSED, None)) for m in members if m != n)
                     break
         return [answers[i] for i in range(len(batch))]
 

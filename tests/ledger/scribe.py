@@ -39,7 +39,7 @@ class Scribe:
     def batch(self, now: datetime, most: int = 6) -> list[c.AnyCommand]:
         """Write some commands, a few of them in groups."""
         made = [self.command(now) for _ in range(self.random.randint(1, most))]
-        groups = (None, None, None, "g", "h")
+        groups = (*(None,) * 6, "g", "h")
         return [msgspec.structs.replace(m, group=self.random.choice(groups)) for m in made]
 
     def command(self, now: datetime) -> c.AnyCommand:

@@ -17,7 +17,7 @@ from tests.ledger.scribe import ASSETS, HOLDERS, Scribe
 START = datetime(2030, 1, 1, tzinfo=UTC)
 PATIENT = settings(
     deadline=None,
-    max_examples=150,
+    max_examples=300,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     print_blob=True,
 )

@@ -13,7 +13,6 @@ import psycopg
 
 from bursar.ledger import store
 from bursar.ledger.book import Ask, Book, Reference
-from bursar.ledger.catalogue import Kind
 from bursar.ledger.checksum import Seal
 from bursar.ledger.commands import (
     OPENING,
@@ -24,10 +23,11 @@ from bursar.ledger.commands import (
     Transfer,
 )
 from bursar.ledger.decide import decide
-from bursar.ledger.examine import examine
+from bursar.ledger.examine import examine, invalid
 from bursar.ledger.model import Asset, Entry, Refusal, Result, Status, WalletKey
 from bursar.ledger.position import Position
 from bursar.ledger.refusals import unknown_wallet
+from bursar.ledger.undo import far_side
 from bursar.platform.database import CONTENTION, REFUSED_DATA, Connection, Database
 from bursar.platform.errors import Unavailable
 
@@ -118,8 +118,10 @@ class Poster:
         key = WalletKey(holder_id, asset.asset_id)
         if type(command) is not Transfer:
             return _Addressed(order, key)
-        to_id = command.to_id or numbers[command.to or ""]
-        return _Addressed(order, key, WalletKey(to_id, asset.asset_id))
+        other = WalletKey(command.to_id or numbers[command.to or ""], asset.asset_id)
+        if other == key:
+            return _Addressed(order, refusal=invalid("to", "must be another holder"))
+        return _Addressed(order, key, other)
 
     async def _numbers(
         self, connection: Connection, commands: Iterable[AnyCommand]
@@ -130,7 +132,7 @@ class Poster:
         for command in commands:
             if command.holder is not None:
                 named[command.holder] = None
-                if isinstance(command, OPENING) and type(command) is not Transfer:
+                if isinstance(command, OPENING):
                     enrol[command.holder] = None
             if type(command) is Transfer and command.to is not None:
                 named[command.to] = None
@@ -287,7 +289,7 @@ class _Reading:
         """Lock all wallets at once, in order; those of the far sides must be known for it."""
         targets = [_target(a) for a in addressed if type(a.order.command) is Reverse]
         known = await store.find_references(self._connection, targets) if targets else {}
-        far = {key for entry in known.values() if (key := _far_side(entry)) is not None}
+        far = {key for entry in known.values() if (key := far_side(entry)) is not None}
         await store.lock_wallets(self._connection, keys | far)
 
     async def _strangers(
@@ -342,7 +344,7 @@ class _Reading:
             if detail is not None:
                 lots += [(key, seq) for seq, _ in (*detail.lots, *detail.drawn)]
                 lots += [(key, entry.seq)] if detail.lot is not None else []
-            other = _far_side(entry)
+            other = far_side(entry)
             if other is not None:
                 self._undone[entry.holder_id, entry.asset_id, entry.reference] = other
                 if other not in book.positions:
@@ -382,12 +384,6 @@ def _target(addressed: _Addressed) -> Reference:
     command = addressed.order.command
     assert isinstance(command, Reverse)  # noqa: S101 - tells the type checker
     return (*addressed.key, command.target)
-
-
-def _far_side(entry: Entry) -> WalletKey | None:
-    if entry.kind is not Kind.TRANSFER_OUT or entry.detail is None:
-        return None
-    return WalletKey(entry.detail.counterparty or 0, entry.asset_id)
 
 
 def _ask(addressed: _Addressed, by_voice: dict[tuple[str, str], int], strangers: set[int]) -> Ask:
