@@ -41,15 +41,15 @@ class Refused(Exception):
 
 @dataclass
 class Parcel:
-    """A lot; ``since`` is when credit last flowed into it."""
+    """A lot; ``since`` is when credit flowed back into it."""
 
     seq: int
     priority: int
     expires_at: datetime | None
     origin: str | None
-    since: datetime
     left: int = 0
     held: int = 0
+    since: datetime = LONG_AGO
 
 
 @dataclass
@@ -257,7 +257,7 @@ class Model:
         effective_at: datetime | None = None,
     ) -> Line:
         """Write the line after the wallet has been changed."""
-        recorded_at = max(self.now, wallet.lines[-1].recorded_at if wallet.lines else self.now)
+        recorded_at = self.recorded_at(wallet)
         if command is not None:
             effective_at = command.effective_at
         now_lots = remainders(wallet)
@@ -277,6 +277,14 @@ class Model:
         )
         wallet.lines.append(line)
         return line
+
+    def recorded_at(self, wallet: Wallet) -> datetime:
+        """The clock may be set back, a wallet's lines never go back."""
+        return max(self.now, wallet.lines[-1].recorded_at) if wallet.lines else self.now
+
+    def at(self, wallet: Wallet, command: c.AnyCommand) -> datetime:
+        """When a command takes effect."""
+        return command.effective_at or self.recorded_at(wallet)
 
     def settle(self, wallet: Wallet) -> None:
         """Lapse, then expire."""
@@ -342,9 +350,8 @@ class Model:
         if lot is None:
             wallet.plain += amount
         else:
-            since = command.effective_at or self.now
-            wallet.parcels[seq] = Parcel(seq, lot.priority, lot.expires_at, lot.origin, since)
-            wallet.put([[seq, amount]], 0, since)
+            wallet.parcels[seq] = Parcel(seq, lot.priority, lot.expires_at, lot.origin)
+            wallet.put([[seq, amount]], 0, LONG_AGO)
         return self.enter(wallet, command, kind, amount, 0, reference, house, lots)
 
     def debit(self, command: c.Debit, wallet: Wallet, _name: Name) -> Line:
@@ -400,7 +407,7 @@ class Model:
         hold.paid.parcels = [share for share in hold.paid.parcels if share[1]]
         hold.left -= amount
         if not hold.left or not command.keep_rest:
-            self.end(wallet, hold, "captured", command.effective_at or self.now)
+            self.end(wallet, hold, "captured", self.at(wallet, command))
         change = hold.left - before
         house = command.house_account or "revenue"
         ref = command.reference
@@ -412,7 +419,7 @@ class Model:
     def release(self, command: c.Release, wallet: Wallet, _name: Name) -> Line:
         hold = self.open_hold(wallet, command.hold)
         lots = remainders(wallet)
-        left = self.end(wallet, hold, "released", command.effective_at or self.now)
+        left = self.end(wallet, hold, "released", self.at(wallet, command))
         line = self.enter(wallet, command, "release", 0, -left, command.reference, None, lots)
         self.settle(wallet)
         return line
@@ -491,7 +498,7 @@ class Model:
                 share[1] -= part
                 left -= part
                 back.append([share[0], part])
-        wallet.put(back, plain, command.effective_at or self.now)
+        wallet.put(back, plain, self.at(wallet, command))
         target.undone += amount
         line = self.enter(wallet, command, "reverse", amount, 0, command.reference, house, lots)
         self.settle(wallet)

@@ -281,7 +281,7 @@ def _capture(book: Book, ask: Ask, position: Position, command: Capture) -> Outc
         detail=detail,
     )
     entry = book.enter(position, line)
-    settle(book, position, ask.posting_id)
+    settle(book, position, ask.posting_id, entry.effective_at)
     return entry
 
 
@@ -294,7 +294,7 @@ def _release(book: Book, ask: Ask, position: Position, command: Release) -> Outc
     detail = Detail(lots=back, hold=hold.reference)
     line = line_of(ask, Kind.RELEASE, 0, held_change=-hold.remaining, detail=detail)
     entry = book.enter(position, line)
-    settle(book, position, ask.posting_id)
+    settle(book, position, ask.posting_id, entry.effective_at)
     return entry
 
 

@@ -32,6 +32,12 @@ def reverse(book: Book, ask: Ask, position: Position, command: Reverse) -> Entry
             f"an entry of kind {target.kind} cannot be reversed",
             {"target": command.target, "kind": target.kind.value},
         )
+    if target.kind is Kind.TRANSFER_OUT and command.policy == "net":
+        return Refusal(
+            Status.NOT_REVERSIBLE,
+            "a transfer is reversed by debt or clip: what is owed is owed to the house",
+            {"target": command.target, "policy": "net"},
+        )
     done = 0 if position.parts is None else position.parts.reversed.get(target.seq, 0)
     left = abs(target.amount) - done
     want = left if command.amount is None else command.amount
@@ -78,5 +84,5 @@ def _give_back(
         position,
         line_of(ask, Kind.REVERSE, want, house_account=target.house_account, detail=detail),
     )
-    settle(book, position, ask.posting_id)
+    settle(book, position, ask.posting_id, entry.effective_at)
     return entry

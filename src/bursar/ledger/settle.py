@@ -4,22 +4,24 @@ from datetime import datetime
 
 from bursar.ledger.book import Book, Line
 from bursar.ledger.catalogue import BREAKAGE, Kind
-from bursar.ledger.model import OWN_REFERENCES, Detail, HoldState
+from bursar.ledger.model import LONG_AGO, OWN_REFERENCES, Detail, HoldState
 from bursar.ledger.position import Position
 
 
-def settle(book: Book, position: Position, posting_id: int) -> None:
+def settle(
+    book: Book, position: Position, posting_id: int, back_at: datetime = LONG_AGO
+) -> None:
     """Write what is due by the book's instant: lapses by deadline, then expiries by date.
 
-    Each takes effect at its own deadline or date; credit that a lapse gives back to a lot whose
-    date has passed expires when it was given back.
+    Each takes effect at its own deadline or date; credit that is given back to a lot whose date has
+    passed expires when it was given back: by a lapse, or by an entry that took effect ``back_at``.
     """
     parts = position.parts
     if parts is None:
         return
     given_back = _lapse(book, position, posting_id)
     due = [
-        (max(lot.expires_at, given_back.get(lot.seq, lot.expires_at)), lot)
+        (max(lot.expires_at, back_at, given_back.get(lot.seq, back_at)), lot)
         for lot in parts.lots.values()
         if lot.remaining and lot.expires_at is not None and lot.expires_at <= book.now
     ]

@@ -15,7 +15,6 @@ from bursar.ledger.model import (
     Entry,
     LotTerms,
     Refusal,
-    Status,
     WalletKey,
 )
 from bursar.ledger.position import Position
@@ -59,12 +58,6 @@ def undo_transfer(
     """Reverse both sides: the sender gets what could be taken from the receiver."""
     detail = target.detail or _NO_DETAIL
     receiver = book.positions[WalletKey(detail.counterparty or 0, sender.asset_id)]
-    if command.policy == "net":
-        return Refusal(
-            Status.NOT_REVERSIBLE,
-            "a transfer is reversed by debt or clip: what is owed is owed to the house",
-            {"target": command.target, "policy": "net"},
-        )
     taken = takeable(receiver, command, want)
     if receiver.balance - taken < -MAX_AMOUNT:
         return overflow(receiver)
@@ -78,7 +71,7 @@ def undo_transfer(
     shares = draw(receiver.lots(), receiver.plain, taken, first=detail.legs)
     far = Detail(lots=negative(shares), counterparty=sender.holder_id, target_kind=Kind.TRANSFER_IN)
     _far_side(book, ask, receiver, Kind.REVERSE, -taken, far, 0)
-    settle(book, sender, ask.posting_id)
+    settle(book, sender, ask.posting_id, entry.effective_at)
     return entry
 
 
