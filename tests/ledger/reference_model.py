@@ -41,7 +41,7 @@ class Refused(Exception):
 
 @dataclass
 class Parcel:
-    """A lot; ``since`` is when credit flowed back into it."""
+    """A lot; ``since`` is when credit flowed back into it after its date."""
 
     seq: int
     priority: int
@@ -147,15 +147,17 @@ class Wallet:
                 paid.parcels.append([parcel.seq, part])
         return left
 
-    def put(self, shares: list[list[int]], plain: int, since: datetime) -> None:
+    def put(self, shares: list[list[int]], plain: int, at: datetime, now: datetime) -> None:
         """Let credit flow back; debt takes of the plain part, then of the last shares."""
         self.plain += plain
         for seq, share in reversed(shares):
             debt = min(share, max(0, -self.plain))
             self.plain += debt
             if share > debt:
-                self.parcels[seq].left += share - debt
-                self.parcels[seq].since = since
+                parcel = self.parcels[seq]
+                parcel.left += share - debt
+                if parcel.expires_at is not None and parcel.expires_at <= now:
+                    parcel.since = at
 
 
 class Model:
@@ -309,12 +311,12 @@ class Model:
             own = f"bursar:expire:{len(wallet.lines) + 1}"
             self.enter(wallet, None, "expire", -left, 0, own, "breakage", lots, at)
 
-    def end(self, wallet: Wallet, hold: Hold, state: str, since: datetime) -> int:
+    def end(self, wallet: Wallet, hold: Hold, state: str, at: datetime) -> int:
         """Give back what a hold still has."""
         left, hold.left, hold.state = hold.left, 0, state
         for seq, share in hold.paid.parcels:
             wallet.parcels[seq].held -= share
-        wallet.put(hold.paid.parcels, hold.paid.plain, since)
+        wallet.put(hold.paid.parcels, hold.paid.plain, at, self.now)
         hold.paid = Paid([], 0)
         return left
 
@@ -351,7 +353,7 @@ class Model:
             wallet.plain += amount
         else:
             wallet.parcels[seq] = Parcel(seq, lot.priority, lot.expires_at, lot.origin)
-            wallet.put([[seq, amount]], 0, LONG_AGO)
+            wallet.put([[seq, amount]], 0, LONG_AGO, LONG_AGO)
         return self.enter(wallet, command, kind, amount, 0, reference, house, lots)
 
     def debit(self, command: c.Debit, wallet: Wallet, _name: Name) -> Line:
@@ -498,7 +500,7 @@ class Model:
                 share[1] -= part
                 left -= part
                 back.append([share[0], part])
-        wallet.put(back, plain, self.at(wallet, command))
+        wallet.put(back, plain, self.at(wallet, command), self.now)
         target.undone += amount
         line = self.enter(wallet, command, "reverse", amount, 0, command.reference, house, lots)
         self.settle(wallet)

@@ -34,7 +34,7 @@ class Scribe:
 
     def later(self, now: datetime) -> datetime:
         """Let some time pass, or none; now and then the clock is set back a little."""
-        return now + timedelta(minutes=self.random.choice((0, 0, 1, 30, 60, 90, 400, -10)))
+        return now + timedelta(minutes=self.random.choice((0, 0, 1, 20, 30, 60, 300, -10)))
 
     def batch(self, now: datetime, most: int = 6) -> list[c.AnyCommand]:
         """Write some commands, a few of them in groups."""
@@ -52,7 +52,7 @@ class Scribe:
             "reference": f"r{len(self.sent)}",
         }
         if self.random.randrange(8) == 0:
-            late = self.random.choice((-90, -1, 0, 1)) or -5
+            late = self.random.choice((-90, -30, -5, -1, 1))
             common["effective_at"] = now + timedelta(minutes=late)
         if self.random.randrange(8) == 0:
             common["source"], common["metadata"] = "test", {"b": [1, None], "a": "é"}
@@ -71,10 +71,10 @@ class Scribe:
         return command
 
     def _amount(self) -> int:
-        return MAX_AMOUNT if self.random.randrange(30) == 0 else self.random.choice(SMALL)
+        return MAX_AMOUNT if self.random.randrange(50) == 0 else self.random.choice(SMALL)
 
     def _in(self, now: datetime) -> datetime | None:
-        hours = self.random.choice((None, 1, 1, 2, 5, 0))
+        hours = self.random.choice((None, None, 1, 1, 1, 2, 2, 5, 5, 0))
         return None if hours is None else now + timedelta(hours=hours)
 
     def _credit(self, common: dict, now: datetime) -> c.AnyCommand:
@@ -94,8 +94,15 @@ class Scribe:
         return c.PlaceHold(**common, amount=self._amount(), deadline=self._in(now))
 
     def _end_hold(self, common: dict, _now: datetime) -> c.AnyCommand:
-        wallet = self.model.wallets.get((common["holder"], common["asset"]))
-        hold = self.random.choice([*(wallet.holds if wallet else ()), "no hold", f"r{9}"])
+        holds = [
+            (holder, asset, reference)
+            for (holder, asset), wallet in self.model.wallets.items()
+            for reference, hold in wallet.holds.items()
+            if hold.state == "open" or self.random.randrange(6) == 0
+        ]
+        hold = "no hold"
+        if holds and self.random.randrange(12):
+            common["holder"], common["asset"], hold = self.random.choice(holds)
         if self.random.randrange(3) == 0:
             return c.Release(**common, hold=hold)
         amount = self.random.choice((None, self._amount()))
@@ -107,12 +114,19 @@ class Scribe:
         return c.Transfer(**common, to=to, amount=self._amount())
 
     def _reverse(self, common: dict, _now: datetime) -> c.AnyCommand:
-        wallet = self.model.wallets.get((common["holder"], common["asset"]))
-        known = [line.reference for line in wallet.lines] if wallet else []
-        latest = [s.reference for s in self.sent[-4:]]
+        target = "no entry"
+        if self.model.wallets and self.random.randrange(12):
+            name, wallet = self.random.choice(list(self.model.wallets.items()))
+            common["holder"], common["asset"] = name
+            amounts = [line for line in wallet.lines if line.amount]
+            target = self.random.choice(amounts or wallet.lines).reference
+        elif self.sent:
+            latest = self.random.choice(self.sent[-3:])
+            common["holder"], common["asset"] = latest.holder, latest.asset
+            target = latest.reference
         return c.Reverse(
             **common,
-            target=self.random.choice([*known, *latest, "no entry"]),
+            target=target,
             amount=self.random.choice((None, None, self._amount())),
             policy=self.random.choice(("debt", "clip", "net")),
         )
@@ -121,7 +135,7 @@ class Scribe:
         return c.SetLimit(**common, limit=self.random.choice((0, 10, 30, MAX_AMOUNT)))
 
     def _state(self, common: dict, _now: datetime) -> c.AnyCommand:
-        states = (WalletState.ACTIVE, WalletState.ACTIVE, *WalletState)
+        states = (*(WalletState.ACTIVE,) * 3, *WalletState)
         return c.SetState(**common, state=self.random.choice(states))
 
     def _expire(self, common: dict, _now: datetime) -> c.AnyCommand:
