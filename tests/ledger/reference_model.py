@@ -246,7 +246,7 @@ class Model:
                 return self.wallets[target.receiver]
         return None
 
-    def enter(  # noqa: PLR0917
+    def enter(
         self,
         wallet: Wallet,
         command: c.AnyCommand | None,
@@ -289,27 +289,31 @@ class Model:
         return command.effective_at or self.recorded_at(wallet)
 
     def settle(self, wallet: Wallet) -> None:
-        """Lapse, then expire."""
-        due = [
-            (hold.deadline, hold.seq, ref)
-            for ref, hold in wallet.holds.items()
-            if hold.state == "open" and hold.deadline is not None and hold.deadline <= self.now
-        ]
-        for deadline, _, reference in sorted(due):
+        """Let happen what is due, one thing after the other in the order of time."""
+        while True:
+            lapses = [
+                (hold.deadline, 0, hold.seq, reference)
+                for reference, hold in wallet.holds.items()
+                if hold.state == "open" and hold.deadline is not None and hold.deadline <= self.now
+            ]
+            expiries = [
+                (max(p.expires_at, p.since), 1, p.seq, "")
+                for p in wallet.parcels.values()
+                if p.left and p.expires_at is not None and p.expires_at <= self.now
+            ]
+            due = sorted([*lapses, *expiries])
+            if not due:
+                return
+            at, _, seq, reference = due[0]
             lots = remainders(wallet)
-            left = self.end(wallet, wallet.holds[reference], "lapsed", deadline)
-            own = f"bursar:lapse:{len(wallet.lines) + 1}"
-            self.enter(wallet, None, "lapse", 0, -left, own, None, lots, deadline)
-        stale = [
-            (max(p.expires_at, p.since), p.seq)
-            for p in wallet.parcels.values()
-            if p.left and p.expires_at is not None and p.expires_at <= self.now
-        ]
-        for at, seq in sorted(stale):
-            lots = remainders(wallet)
-            left, wallet.parcels[seq].left = wallet.parcels[seq].left, 0
-            own = f"bursar:expire:{len(wallet.lines) + 1}"
-            self.enter(wallet, None, "expire", -left, 0, own, "breakage", lots, at)
+            if reference:
+                left = self.end(wallet, wallet.holds[reference], "lapsed", at)
+                own = f"bursar:lapse:{len(wallet.lines) + 1}"
+                self.enter(wallet, None, "lapse", 0, -left, own, None, lots, at)
+            else:
+                left, wallet.parcels[seq].left = wallet.parcels[seq].left, 0
+                own = f"bursar:expire:{len(wallet.lines) + 1}"
+                self.enter(wallet, None, "expire", -left, 0, own, "breakage", lots, at)
 
     def end(self, wallet: Wallet, hold: Hold, state: str, at: datetime) -> int:
         """Give back what a hold still has."""

@@ -24,7 +24,7 @@ START = datetime(2030, 1, 1, tzinfo=UTC)
 async def test_the_database_says_what_the_reference_model_says(
     seed: int, ledger: Ledger, database: Any, set_clock: SetClock
 ) -> None:
-    """Batches through ``post``, inside and outside a transaction, and singles through ``submit``."""
+    """Batches through ``post``, with a transaction and without, and singles through ``submit``."""
     random = Random(seed)
     model = Model(HOLDERS)
     scribe = Scribe(random, model)

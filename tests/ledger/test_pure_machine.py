@@ -1,6 +1,7 @@
 """The decision against the reference model, and its invariants after every step (L1–L8, L13)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from random import Random
 
 import msgspec
@@ -83,6 +84,42 @@ def test_a_refused_group_leaves_no_trace(random: Random) -> None:
     check(ledger, model)
 
 
+@PATIENT
+@given(random=st.randoms(use_true_random=False))
+def test_it_does_not_matter_how_often_a_wallet_is_looked_at(random: Random) -> None:
+    """What time does is the same, whether it is written at once or found late (L6)."""
+    model = Model(HOLDERS)
+    scribe = Scribe(random, model)
+    rarely, often = InMemory(HOLDERS, ASSETS), InMemory(HOLDERS, ASSETS)
+    now = START
+    for _ in range(random.randint(1, 12)):
+        for _ in range(6):
+            now += timedelta(minutes=15)
+            often.post([look(holder, asset) for holder in HOLDERS for asset in ASSETS], now)
+        batch = scribe.batch(now)
+        model.post(batch, now)
+        assert [r.status for r in rarely.post(batch, now)] == [
+            r.status for r in often.post(batch, now)
+        ]
+    rarely.post([look(holder, asset) for holder in HOLDERS for asset in ASSETS], now)
+    for key, position in rarely.positions.items():
+        assert what_happened(rarely, key) == what_happened(often, key)
+        assert seen(position) == seen(often.positions[key])
+
+
+def look(holder: str, asset: str) -> c.AnyCommand:
+    """Ask for something that is refused, so that only time has its way."""
+    return c.Release(holder=holder, asset=asset, reference="look", hold="there is none")
+
+
+def what_happened(ledger: InMemory, key: tuple[int, int]) -> list[tuple]:
+    return [
+        (entry.kind, entry.amount, entry.held_change, entry.reference, entry.effective_at)
+        for entry in ledger.entries
+        if (entry.holder_id, entry.asset_id) == key
+    ]
+
+
 def play(random: Random, batches: int | None = None) -> None:
     """Let ledger and model do the same, and compare."""
     model = Model(HOLDERS)
@@ -113,7 +150,7 @@ def check(ledger: InMemory, model: Model) -> None:
         own = [e for e in ledger.entries if (e.holder_id, e.asset_id) == key]
         assert [as_line(entry) for entry in own] == [expectation(line) for line in wallet.lines]
         assert [entry.seq for entry in own] == list(range(1, len(own) + 1))
-        assert all(a.recorded_at <= b.recorded_at for a, b in zip(own, own[1:], strict=False))
+        assert all(a.recorded_at <= b.recorded_at for a, b in pairwise(own))
         assert all(entry.effective_at <= entry.recorded_at for entry in own)
         assert seen(position) == wanted(wallet)
         assert seen(folded(own, key)) == seen(position)
