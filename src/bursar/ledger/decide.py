@@ -261,6 +261,8 @@ def _capture(book: Book, ask: Ask, position: Position, command: Capture) -> Outc
             f"the hold has {hold.remaining} left, not {amount}",
             {"remaining": hold.remaining, "amount": amount},
         )
+    if position.balance - amount < -MAX_AMOUNT:
+        return overflow(position)
     # decided
     drawn, rest = split(hold.draws, amount)
     freed = 0 if command.keep_rest else hold.remaining - amount

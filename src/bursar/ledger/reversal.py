@@ -59,10 +59,10 @@ def _take_back(
 ) -> Entry | Refusal:
     """Undo a credit."""
     taken = takeable(position, command, want)
-    if position.balance - taken < -MAX_AMOUNT:
+    owed = want - taken if command.policy == "net" else 0
+    if position.balance - taken < -MAX_AMOUNT or position.owed + owed > MAX_AMOUNT:
         return overflow(position)
     # decided
-    owed = want - taken if command.policy == "net" else 0
     shares = draw(position.lots(), position.plain, taken, first=(target.seq,))
     detail = undoing(command, target, negative(shares), owed=owed)
     return book.enter(
