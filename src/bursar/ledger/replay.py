@@ -32,6 +32,8 @@ def differences(ask: Ask, entry: Entry) -> tuple[str, ...]:
         return ("op",)
     asked = _common(command) | _own(ask, command)
     was = _common_of(entry) | _own_of(entry)
+    if asked["effective_at"] == entry.effective_at:
+        was["effective_at"] = entry.effective_at
     return tuple(name for name, value in asked.items() if was.get(name) != value)
 
 
