@@ -309,7 +309,10 @@ class _Reading:
         return given - await store.known_holders(self._connection, list(given)) if given else given
 
     async def _read_parts(self, book: Book, addressed: Sequence[_Addressed]) -> None:
-        """Read open lots, holds that are due, and what captures, releases and reversals name."""
+        """Read open lots, holds that are due, and what captures, releases and reversals name.
+
+        Lots come last, so that those which a hold or an entry names are there, however new it is.
+        """
         lots: list[tuple[WalletKey, int]] = []
         holds: list[Reference] = []
         undone: list[Entry] = []
@@ -327,10 +330,11 @@ class _Reading:
             lots = await self._read_undone(book, undone)
         with_lots = [key for key, p in book.positions.items() if p.open_lots]
         with_holds = [key for key, p in book.positions.items() if p.open_holds]
-        if with_lots or lots:
-            await store.read_lots(self._connection, book.positions, with_lots, lots)
         if with_holds or holds:
             await store.read_holds(self._connection, book.positions, with_holds, holds, book.now)
+            lots += _drawn(book.positions)
+        if with_lots or lots:
+            await store.read_lots(self._connection, book.positions, with_lots, lots)
 
     async def _read_undone(
         self, book: Book, undone: Sequence[Entry]
@@ -363,7 +367,7 @@ def _units(orders: Sequence[_Addressed]) -> list[_Unit]:
     groups: dict[object, list[int]] = {}
     for i, addressed in enumerate(orders):
         group = getattr(addressed.order.command, "group", None)
-        groups.setdefault(i if group is None else group, []).append(i)
+        groups.setdefault(group if type(group) is str else i, []).append(i)
     return list(groups.values())
 
 
@@ -384,6 +388,17 @@ def _target(addressed: _Addressed) -> Reference:
     command = addressed.order.command
     assert isinstance(command, Reverse)  # noqa: S101 - tells the type checker
     return (*addressed.key, command.target)
+
+
+def _drawn(positions: Mapping[WalletKey, Position]) -> list[tuple[WalletKey, int]]:
+    """Name the lots from which the holds that were read have drawn."""
+    return [
+        (key, seq)
+        for key, position in positions.items()
+        if position.parts is not None
+        for hold in position.parts.holds.values()
+        for seq, _ in hold.draws
+    ]
 
 
 def _ask(addressed: _Addressed, by_voice: dict[tuple[str, str], int], strangers: set[int]) -> Ask:
