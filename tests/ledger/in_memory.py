@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from bursar.ledger.book import Ask, Book, detail_text
 from bursar.ledger.checksum import Seal
-from bursar.ledger.commands import AnyCommand, Transfer
+from bursar.ledger.commands import AnyCommand, Transfer, canonical
 from bursar.ledger.decide import decide
 from bursar.ledger.model import GENESIS, Entry, Refusal, Result, Status, WalletKey
 from bursar.ledger.position import Position, fold
@@ -72,7 +72,8 @@ class InMemory:
             other = WalletKey(self.holders[command.to or ""], asset_id)
             if other == key:
                 refusal = Refusal(Status.INVALID, "to must be another holder")
-        return Ask(command, key, other, 1, refusal)
+        metadata = None if command.metadata is None else canonical(command.metadata)
+        return Ask(command, key, other, 1, refusal, metadata)
 
 
 def folded(entries: Sequence[Entry], key: WalletKey) -> Position:

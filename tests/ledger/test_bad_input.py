@@ -1,6 +1,7 @@
 """Whatever is asked, it is refused alone: neighbours are applied exactly once (L2)."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 
 from bursar.ledger import commands as c
+from bursar.ledger import store
 from bursar.ledger.model import MAX_AMOUNT, MAX_BATCH, LotTerms, Result, Status
 from bursar.ledger.service import Ledger
 from bursar.platform.errors import Invalid
@@ -268,6 +270,22 @@ async def test_as_large_as_it_may_be_it_is_taken(opened: Ledger, database: Any) 
     assert damage(database.owner_url) == []
 
 
+async def test_what_becomes_of_the_callers_metadata_is_no_matter(
+    opened: Ledger, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is taken when the command is examined, though it is written later."""
+    metadata: dict[str, Any] = {"a": 1}
+
+    def spoil() -> None:
+        metadata["a"] = object()
+
+    meanwhile(monkeypatch, "read_positions", spoil)
+    command = c.Credit(**ADA, reference="r", amount=5, metadata=metadata)
+    (result,) = await post(opened, command)
+    assert result.entry is not None
+    assert result.entry.metadata == '{"a":1}'
+
+
 async def test_no_sum_leaves_the_range(opened: Ledger, database: Any) -> None:
     def command(kind: type, reference: str, **more: Any) -> Any:
         return kind(holder="max", asset="coins", reference=reference, **more)
@@ -315,6 +333,34 @@ def picky(database: Any) -> None:
     """A database that will not have one amount."""
     with psycopg.connect(database.owner_url) as owner:
         owner.execute("alter table bursar.entries add constraint no_beast check (amount <> 666)")
+
+
+@pytest.fixture
+def guarded(database: Any) -> None:
+    """A database with a guard of the operator's own."""
+    with psycopg.connect(database.owner_url) as owner:
+        owner.execute(
+            """
+            create function guard() returns trigger language plpgsql as $$
+            begin
+                if new.amount = 666 then raise exception 'no beasts here'; end if;
+                return new;
+            end $$;
+            create trigger guard before insert on bursar.entries
+                for each row execute function guard();
+            """
+        )
+
+
+@pytest.mark.usefixtures("guarded")
+async def test_what_a_trigger_of_the_operator_refuses_is_refused_alone(opened: Ledger) -> None:
+    batch = [c.Credit(**ADA, reference=f"r{n}", amount=n) for n in (665, 666, 667)]
+    results = await post(opened, *batch)
+    assert [result.status for result in results] == [
+        Status.APPLIED,
+        Status.DATABASE_REFUSED,
+        Status.APPLIED,
+    ]
 
 
 @pytest.mark.usefixtures("picky")
@@ -381,6 +427,17 @@ async def test_a_group_does_not_tie_strangers_together(opened: Ledger) -> None:
         Status.INSUFFICIENT_FUNDS,
         Status.REPLAYED,
     ]
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, moment: str, act: Callable[[], None]) -> None:
+    """Let something happen just before the ledger's step ``moment``."""
+    original = getattr(store, moment)
+
+    async def step(*args: Any, **kwargs: Any) -> Any:
+        act()
+        return await original(*args, **kwargs)
+
+    monkeypatch.setattr(store, moment, step)
 
 
 async def post(ledger: Ledger, *commands: Any) -> list[Result]:

@@ -7,7 +7,7 @@ import msgspec
 
 from bursar.ledger import checksum
 from bursar.ledger.catalogue import Kind
-from bursar.ledger.commands import AnyCommand, canonical
+from bursar.ledger.commands import AnyCommand
 from bursar.ledger.model import Detail, Entry, LotTerms, Refusal, WalletKey
 from bursar.ledger.position import Position, fold
 
@@ -18,7 +18,8 @@ Reference = tuple[int, int, str]
 class Ask(msgspec.Struct, frozen=True, gc=False):
     """A command on its way to a decision: its wallets resolved, its posting known.
 
-    ``refusal`` is set where the command was found wanting before any wallet was read.
+    ``refusal`` is set where the command was found wanting before any wallet was read. ``metadata``
+    is the command's as canonical text, taken at once: the caller may go on to change its own.
     """
 
     command: AnyCommand
@@ -26,6 +27,7 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     other: WalletKey | None
     posting_id: int
     refusal: Refusal | None
+    metadata: str | None = None
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -63,7 +65,7 @@ def line_of(
         house_account=house_account,
         source=command.source,
         effective_at=command.effective_at,
-        metadata=None if command.metadata is None else canonical(command.metadata),
+        metadata=ask.metadata,
         detail=detail,
     )
 

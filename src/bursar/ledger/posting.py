@@ -21,6 +21,7 @@ from bursar.ledger.commands import (
     Release,
     Reverse,
     Transfer,
+    canonical,
 )
 from bursar.ledger.decide import decide
 from bursar.ledger.examine import examine, invalid
@@ -54,6 +55,7 @@ class _Addressed(msgspec.Struct, frozen=True, gc=False):
     key: WalletKey = WalletKey(0, 0)
     other: WalletKey | None = None
     refusal: Refusal | None = None
+    metadata: str | None = None
 
 
 _Unit = Sequence[int]
@@ -91,13 +93,16 @@ class Poster:
         """Examine each command and find its wallets; openers give new holders a number."""
         refusals = [examine(order.command) for order in orders]
         sound = [o.command for o, refusal in zip(orders, refusals, strict=True) if not refusal]
+        texts = iter([None if c.metadata is None else canonical(c.metadata) for c in sound])
         numbers = await self._numbers(connection, sound)
         addressed: list[_Addressed] = []
         for order, refusal in zip(orders, refusals, strict=True):
             if refusal is not None:
                 addressed.append(_Addressed(order, refusal=refusal))
                 continue
-            addressed.append(await self._find(connection, order, numbers))
+            found = await self._find(connection, order, numbers)
+            text = next(texts)
+            addressed.append(msgspec.structs.replace(found, metadata=text) if text else found)
         return addressed
 
     async def _find(
@@ -409,4 +414,11 @@ def _ask(addressed: _Addressed, by_voice: dict[tuple[str, str], int], strangers:
         if addressed.key.holder_id in strangers or (other and other.holder_id in strangers):
             refusal = unknown_wallet()
     posting_id = 0 if refusal is not None else by_voice[order.actor, order.reason]
-    return Ask(order.command, addressed.key, addressed.other, posting_id, refusal)
+    return Ask(
+        order.command,
+        addressed.key,
+        addressed.other,
+        posting_id,
+        refusal,
+        addressed.metadata,
+    )
