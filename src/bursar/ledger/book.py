@@ -8,7 +8,7 @@ import msgspec
 
 from bursar.ledger import checksum
 from bursar.ledger.catalogue import Kind
-from bursar.ledger.commands import AnyCommand, canonical
+from bursar.ledger.commands import AnyCommand
 from bursar.ledger.model import Detail, Entry, LotTerms, Refusal, WalletKey
 from bursar.ledger.position import Position, fold
 
@@ -26,7 +26,8 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     """A command on its way to a decision: its wallets resolved, its posting known.
 
     ``posting`` is its place among the book's ``posting_ids``. ``refusal`` is set where the command
-    was found wanting before any wallet was read.
+    was found wanting before any wallet was read. ``metadata`` is the command's as canonical text,
+    taken at once: the caller may go on to change its own.
     """
 
     command: AnyCommand
@@ -34,6 +35,7 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     key: WalletKey = NOWHERE
     other: WalletKey | None = None
     refusal: Refusal | None = None
+    metadata: str | None = None
 
 
 def opens_lot(position: Position, amount: int, terms: LotTerms, **more: Any) -> Detail:
@@ -89,7 +91,7 @@ class Book(msgspec.Struct):
             house_account=house_account,
             source=command.source,
             effective_at=command.effective_at,
-            metadata=None if command.metadata is None else canonical(command.metadata),
+            metadata=ask.metadata,
             detail=detail,
         )
 

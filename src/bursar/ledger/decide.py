@@ -4,7 +4,8 @@ Each rule checks everything, then writes; a line ``# decided`` stands between. W
 leaves no trace but what time had done to the wallet anyway (`settle`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from bursar.ledger.book import Ask, Book, opens_lot
@@ -34,6 +35,7 @@ from bursar.ledger.model import (
     Refusal,
     Result,
     Status,
+    WalletKey,
     WalletState,
 )
 from bursar.ledger.position import Position
@@ -49,6 +51,7 @@ from bursar.ledger.replay import differences
 from bursar.ledger.reversal import reverse
 from bursar.ledger.settle import own_reference, settle
 from bursar.ledger.transfer import transfer
+from bursar.ledger.undo import far_side
 
 Unit = Sequence[Ask]
 """Commands that are applied together or not at all; most often one."""
@@ -68,8 +71,8 @@ def decide(book: Book, units: Sequence[Unit]) -> list[list[Result]]:
 
 
 def _decide_group(book: Book, unit: Unit) -> list[Result]:
-    keys = {key for ask in unit for key in (ask.key, ask.other) if key in book.positions}
-    mark = book.mark({key for key in keys if key is not None})
+    keys = {key for ask in unit for key in (ask.key, _other_side(book, ask)) if key is not None}
+    mark = book.mark(keys & book.positions.keys())
     results: list[Result] = []
     for ask in unit:
         result = _decide_one(book, ask)
@@ -123,37 +126,66 @@ def _answer_again(ask: Ask, known: Entry) -> Result:
 
 def _apply(book: Book, ask: Ask, position: Position) -> Outcome:
     command = ask.command
-    if command.effective_at is not None and command.effective_at > book.now:
-        return out_of_time("effective_at", "lies in the future")
+    untimely = _untimely(command, book.now)
+    if untimely is not None:
+        return untimely
     if position.seq == 0 and not isinstance(command, OPENING):
         return unknown_wallet()
     if position.parts is not None:
         settle(book, position, ask.posting)
-    if position.state != "active":
-        refusal = _forbidden(command, position)
+    other = _other_side(book, ask)
+    if other is not None:
+        settle(book, book.positions[other], ask.posting)
+    if other is not None or position.state != WalletState.ACTIVE:
+        states = {"holder": position.state}
+        if other is not None:
+            states["receiver"] = book.positions[other].state
+        refusal = _forbidden(command, states)
         if refusal is not None:
             return refusal
     return _RULES[type(command)](book, ask, position, command)
 
 
-def _forbidden(command: Command, position: Position) -> Refusal | None:
-    """Say what a frozen or closed wallet does not do (L13)."""
+def _untimely(command: Command, now: datetime) -> Refusal | None:
+    """Say which instant of a command lies on the wrong side of now."""
+    if command.effective_at is not None and command.effective_at > now:
+        return out_of_time("effective_at", "lies in the future")
+    lot = command.lot if type(command) is Credit else None
+    if lot is not None and lot.expires_at is not None and lot.expires_at <= now:
+        return out_of_time("lot.expires_at", "has passed")
+    if type(command) is PlaceHold and command.deadline is not None and command.deadline <= now:
+        return out_of_time("deadline", "has passed")
+    return None
+
+
+def _other_side(book: Book, ask: Ask) -> WalletKey | None:
+    """Name the other wallet of a transfer, or of the transfer that a reversal undoes."""
+    command = ask.command
+    if type(command) is not Reverse:
+        return ask.other
+    target = book.known.get((*ask.key, command.target))
+    return None if target is None else far_side(target)
+
+
+def _forbidden(command: Command, states: Mapping[str, str]) -> Refusal | None:
+    """Say what a frozen or closed wallet does not do; ``states`` are by side (L13)."""
     if isinstance(command, SetState):
         return None
-    if position.state == WalletState.CLOSED:
-        return closed("holder")
+    for side, state in states.items():
+        if state == WalletState.CLOSED:
+            return closed(side)
     if isinstance(command, Debit | PlaceHold | Transfer):
-        return frozen("holder")
+        for side, state in states.items():
+            if state == WalletState.FROZEN:
+                return frozen(side)
     return None
 
 
 def _credit(book: Book, ask: Ask, position: Position, command: Credit) -> Outcome:
     if command.amount > MAX_AMOUNT - position.balance:
         return overflow(position)
-    lot = command.lot
-    if lot is not None and lot.expires_at is not None and lot.expires_at <= book.now:
-        return out_of_time("lot.expires_at", "has passed")
     # decided
+    lot = command.lot
     detail = None if lot is None else opens_lot(position, command.amount, lot)
     entry = book.answer(
         position,
@@ -207,8 +239,6 @@ def _draws(position: Position, amount: int) -> Detail | None:
 
 
 def _place_hold(book: Book, ask: Ask, position: Position, command: PlaceHold) -> Outcome:
-    if command.deadline is not None and command.deadline <= book.now:
-        return out_of_time("deadline", "has passed")
     if command.amount > MAX_AMOUNT - position.held:
         return overflow(position)
     if command.amount > position.room:
@@ -230,6 +260,8 @@ def _capture(book: Book, ask: Ask, position: Position, command: Capture) -> Outc
             f"the hold has {hold.remaining} left, not {amount}",
             {"remaining": hold.remaining, "amount": amount},
         )
+    if position.balance - amount < -MAX_AMOUNT:
+        return overflow(position)
     # decided
     drawn, rest = split(hold.draws, amount)
     freed = 0 if command.keep_rest else hold.remaining - amount
@@ -250,7 +282,7 @@ def _capture(book: Book, ask: Ask, position: Position, command: Capture) -> Outc
         house_account=house_account_of(command),
         detail=detail,
     )
-    settle(book, position, ask.posting)
+    settle(book, position, ask.posting, entry.effective_at)
     return entry
 
 
@@ -262,7 +294,7 @@ def _release(book: Book, ask: Ask, position: Position, command: Release) -> Outc
     back = position.into_lots(hold.draws, hold.remaining)
     detail = Detail(lots=back, hold=hold.reference)
     entry = book.answer(position, ask, Kind.RELEASE, 0, held_change=-hold.remaining, detail=detail)
-    settle(book, position, ask.posting)
+    settle(book, position, ask.posting, entry.effective_at)
     return entry
 
 

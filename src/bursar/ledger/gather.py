@@ -6,11 +6,11 @@ import msgspec
 
 from bursar.ledger import store
 from bursar.ledger.book import Ask, Book, Positions, Reference
-from bursar.ledger.catalogue import Kind
 from bursar.ledger.checksum import Seal
 from bursar.ledger.commands import Capture, Release, Reverse, Transfer
 from bursar.ledger.model import Entry, WalletKey
 from bursar.ledger.refusals import unknown_wallet
+from bursar.ledger.undo import far_side
 from bursar.platform.database import Connection
 
 
@@ -68,7 +68,7 @@ class Reading:
         """Lock all wallets at once, in order; those of the far sides must be known for it."""
         targets = [_target(ask) for ask in asks if type(ask.command) is Reverse]
         known = await store.find_references(self._connection, targets) if targets else {}
-        far = {key for entry in known.values() if (key := _far_side(entry)) is not None}
+        far = {key for entry in known.values() if (key := far_side(entry)) is not None}
         await store.lock_wallets(self._connection, keys | far)
 
     async def _strangers(self, positions: Positions, asks: Sequence[Ask]) -> set[int]:
@@ -86,7 +86,10 @@ class Reading:
         return given - await store.known_holders(self._connection, list(given)) if given else given
 
     async def _read_parts(self, book: Book, asks: Sequence[Ask]) -> None:
-        """Read open lots, holds that are due, and what captures, releases and reversals name."""
+        """Read open lots, holds that are due, and what captures, releases and reversals name.
+
+        Lots come last, so that those which a hold or an entry names are there, however new it is.
+        """
         lots: list[tuple[WalletKey, int]] = []
         holds: list[Reference] = []
         undone: list[Entry] = []
@@ -104,10 +107,11 @@ class Reading:
             lots = await self._read_undone(book, undone)
         with_lots = [WalletKey(*key) for key, p in book.positions.items() if p.open_lots]
         with_holds = [WalletKey(*key) for key, p in book.positions.items() if p.open_holds]
-        if with_lots or lots:
-            await store.read_lots(self._connection, book.positions, with_lots, lots)
         if with_holds or holds:
             await store.read_holds(self._connection, book.positions, with_holds, holds, book.now)
+            lots += _drawn(book.positions)
+        if with_lots or lots:
+            await store.read_lots(self._connection, book.positions, with_lots, lots)
 
     async def _read_undone(
         self, book: Book, undone: Sequence[Entry]
@@ -121,7 +125,7 @@ class Reading:
             if detail is not None:
                 lots += [(key, seq) for seq, _ in (*detail.lots, *detail.drawn)]
                 lots += [(key, entry.seq)] if detail.lot is not None else []
-            other = _far_side(entry)
+            other = far_side(entry)
             if other is not None:
                 self._undone[entry.holder_id, entry.asset_id, entry.reference] = other
                 if other not in book.positions:
@@ -150,10 +154,15 @@ def _target(ask: Ask) -> Reference:
     return (*ask.key, command.target)
 
 
-def _far_side(entry: Entry) -> WalletKey | None:
-    if entry.kind is not Kind.TRANSFER_OUT or entry.detail is None:
-        return None
-    return WalletKey(entry.detail.counterparty or 0, entry.asset_id)
+def _drawn(positions: Positions) -> list[tuple[WalletKey, int]]:
+    """Name the lots from which the holds that were read have drawn."""
+    return [
+        (WalletKey(*key), seq)
+        for key, position in positions.items()
+        if position.parts is not None
+        for hold in position.parts.holds.values()
+        for seq, _ in hold.draws
+    ]
 
 
 def _refuse(ask: Ask, strangers: set[int]) -> Ask:

@@ -18,11 +18,12 @@ from bursar.ledger.commands import (
     OPENING,
     AnyCommand,
     Transfer,
+    canonical,
 )
 from bursar.ledger.decide import decide
 from bursar.ledger.distributing import distribute
 from bursar.ledger.distribution import Distributed, Distribution, examine_distribution
-from bursar.ledger.examine import examine
+from bursar.ledger.examine import examine, invalid
 from bursar.ledger.gather import Reading
 from bursar.ledger.model import Asset, Refusal, Result, Status, WalletKey, as_error
 from bursar.ledger.refusals import unknown_asset, unknown_wallet
@@ -109,20 +110,26 @@ class Poster:
         """Examine each command and find its wallets; openers give new holders a number."""
         with paused_collector():
             refusals = [examine(order.command) for order in orders]
+            texts = [
+                None if refusal or o.command.metadata is None else canonical(o.command.metadata)
+                for o, refusal in zip(orders, refusals, strict=True)
+            ]
         sound = [o.command for o, refusal in zip(orders, refusals, strict=True) if not refusal]
         await self._find_assets(connection, {command.asset for command in sound})
         numbers = await self._numbers(connection, sound)
         voices: dict[Voice, int] = {}
         asks: list[Ask] = []
-        for order, refusal in zip(orders, refusals, strict=True):
+        for order, refusal, text in zip(orders, refusals, texts, strict=True):
             posting = voices.setdefault((order.actor, order.reason), len(voices))
             if refusal is not None:
                 asks.append(Ask(order.command, posting, refusal=refusal))
             else:
-                asks.append(self._ask(order.command, posting, numbers))
+                asks.append(self._ask(order.command, posting, text, numbers))
         return asks, list(voices)
 
-    def _ask(self, command: AnyCommand, posting: int, numbers: dict[str, int]) -> Ask:
+    def _ask(
+        self, command: AnyCommand, posting: int, text: str | None, numbers: dict[str, int]
+    ) -> Ask:
         asset = self._assets.get(command.asset)
         if asset is None:
             return Ask(command, posting, refusal=unknown_asset(command.asset))
@@ -131,9 +138,11 @@ class Poster:
             return Ask(command, posting, refusal=unknown_wallet())
         key = WalletKey(holder_id, asset.asset_id)
         if type(command) is not Transfer:
-            return Ask(command, posting, key)
-        to_id = command.to_id or numbers[command.to or ""]
-        return Ask(command, posting, key, WalletKey(to_id, asset.asset_id))
+            return Ask(command, posting, key, metadata=text)
+        other = WalletKey(command.to_id or numbers[command.to or ""], asset.asset_id)
+        if other == key:
+            return Ask(command, posting, refusal=invalid("to", "must be another holder"))
+        return Ask(command, posting, key, other, metadata=text)
 
     async def _find_assets(self, connection: Connection, codes: set[str]) -> None:
         """Read the assets again if one of ``codes`` is not among those known."""
@@ -149,7 +158,7 @@ class Poster:
         for command in commands:
             if command.holder is not None:
                 named[command.holder] = None
-                if isinstance(command, OPENING) and type(command) is not Transfer:
+                if isinstance(command, OPENING):
                     enrol[command.holder] = None
             if type(command) is Transfer and command.to is not None:
                 named[command.to] = None
@@ -262,5 +271,5 @@ def _units(asks: Sequence[Ask]) -> list[_Unit]:
     groups: dict[object, list[int]] = {}
     for i, ask in enumerate(asks):
         group = getattr(ask.command, "group", None)
-        groups.setdefault(i if group is None else group, []).append(i)
+        groups.setdefault(group if type(group) is str else i, []).append(i)
     return list(groups.values())

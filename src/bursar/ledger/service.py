@@ -6,10 +6,12 @@ from datetime import datetime
 from types import TracebackType
 from typing import Literal, Self
 
+import msgspec
+
 from bursar.ledger import reading, store
 from bursar.ledger.catalogue import Kind
 from bursar.ledger.checksum import Seal
-from bursar.ledger.commands import AnyCommand
+from bursar.ledger.commands import AnyCommand, Command
 from bursar.ledger.distribution import Distributed, Distribution
 from bursar.ledger.explain import Explanation, explain
 from bursar.ledger.follow import Handler, Lag, follow_once, read_lag
@@ -84,8 +86,14 @@ class Ledger:
         return await self._poster.distribute(given, (actor, reason), tx)
 
     async def submit(self, command: AnyCommand, *, actor: str, reason: str) -> Result:
-        """Apply or refuse one command, committed together with others that come meanwhile (L2)."""
+        """Apply or refuse one command, committed together with others that come meanwhile (L2).
+
+        A group does not reach beyond its batch: here it would be a batch of strangers, so it is
+        left aside.
+        """
         check_voice(actor, reason)
+        if isinstance(command, Command) and command.group is not None:
+            command = msgspec.structs.replace(command, group=None)
         return await self._group_commit.submit(Order(command, actor, reason))
 
     async def add_asset(self, code: str, *, scale: int = 0) -> Asset:

@@ -213,9 +213,12 @@ async def holders_without_wallet(
 async def resolve_holders(
     connection: Connection, external_ids: Sequence[str], *, enrol: Sequence[str]
 ) -> dict[str, int]:
-    """Return the numbers of ``external_ids``; those of ``enrol`` get one if they have none."""
+    """Return the numbers of ``external_ids``; those of ``enrol`` get one if they have none.
+
+    They are enrolled in one order by everybody: who meets waits, and nobody for each other.
+    """
     found = await _resolve(connection, external_ids)
-    new = [external_id for external_id in enrol if external_id not in found]
+    new = sorted({external_id for external_id in enrol if external_id not in found})
     if new:
         await connection.execute(QUERIES["enrol_holders"], {"external_ids": texts(new)})
         found |= await _resolve(connection, new)

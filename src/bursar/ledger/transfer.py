@@ -15,12 +15,10 @@ from bursar.ledger.model import (
     Entry,
     LotTerms,
     Refusal,
-    Status,
     WalletKey,
-    WalletState,
 )
 from bursar.ledger.position import Position
-from bursar.ledger.refusals import closed, frozen, insufficient, overflow
+from bursar.ledger.refusals import insufficient, overflow
 from bursar.ledger.settle import settle
 from bursar.ledger.undo import shares_back, takeable, undoing
 
@@ -28,15 +26,9 @@ _NO_DETAIL = Detail()
 
 
 def transfer(book: Book, ask: Ask, sender: Position, command: Transfer) -> Entry | Refusal:
-    """Decide a transfer; the sender's entry is the answer."""
-    if ask.other is None or ask.other == ask.key:
-        return Refusal(Status.INVALID, "to must be another holder", {"field": "to"})
+    """Decide a transfer; both sides are settled, and the sender's entry is the answer."""
+    assert ask.other is not None  # noqa: S101 - tells the type checker
     receiver = book.positions[ask.other]
-    settle(book, receiver, ask.posting)
-    if receiver.state == WalletState.CLOSED:
-        return closed("receiver")
-    if receiver.state == WalletState.FROZEN:
-        return frozen("receiver")
     if command.amount > MAX_AMOUNT - receiver.balance:
         return overflow(receiver)
     if command.amount > sender.room:
@@ -67,15 +59,6 @@ def undo_transfer(
     """Reverse both sides: the sender gets what could be taken from the receiver."""
     detail = target.detail or _NO_DETAIL
     receiver = book.positions[WalletKey(detail.counterparty or 0, sender.asset_id)]
-    if command.policy == "net":
-        return Refusal(
-            Status.NOT_REVERSIBLE,
-            "a transfer is reversed by debt or clip: what is owed is owed to the house",
-            {"target": command.target, "policy": "net"},
-        )
-    settle(book, receiver, ask.posting)
-    if receiver.state == WalletState.CLOSED:
-        return closed("receiver")
     taken = takeable(receiver, command, want)
     if receiver.balance - taken < -MAX_AMOUNT:
         return overflow(receiver)
@@ -88,7 +71,7 @@ def undo_transfer(
     shares = draw(receiver.lots(), receiver.plain, taken, first=detail.legs)
     far = Detail(lots=negative(shares), counterparty=sender.holder_id, target_kind=Kind.TRANSFER_IN)
     _far_side(book, ask, receiver, Kind.REVERSE, -taken, far, 0)
-    settle(book, sender, ask.posting)
+    settle(book, sender, ask.posting, entry.effective_at)
     return entry
 
 
