@@ -8,7 +8,7 @@ import msgspec
 
 from bursar.ledger import checksum
 from bursar.ledger.catalogue import Kind
-from bursar.ledger.commands import AnyCommand, canonical
+from bursar.ledger.commands import AnyCommand
 from bursar.ledger.model import Detail, Entry, LotTerms, Refusal, WalletKey
 from bursar.ledger.position import Position, fold
 
@@ -26,7 +26,8 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     """A command on its way to a decision: its wallets resolved, its posting known.
 
     ``posting`` is its place among the book's ``posting_ids``. ``refusal`` is set where the command
-    was found wanting before any wallet was read.
+    was found wanting before any wallet was read. ``metadata`` is the command's as canonical text,
+    taken at once: the caller may go on to change its own.
     """
 
     command: AnyCommand
@@ -34,46 +35,7 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     key: WalletKey = NOWHERE
     other: WalletKey | None = None
     refusal: Refusal | None = None
-
-
-class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What an entry is to say, before the book gives it its number, balance and checksum."""
-
-    posting: int
-    kind: Kind
-    amount: int
-    reference: str
-    held_change: int = 0
-    house_account: str | None = None
-    source: str | None = None
-    effective_at: datetime | None = None
     metadata: str | None = None
-    detail: Detail | None = None
-
-
-def line_of(
-    ask: Ask,
-    kind: Kind,
-    amount: int,
-    *,
-    held_change: int = 0,
-    house_account: str | None = None,
-    detail: Detail | None = None,
-) -> Line:
-    """Begin the line that answers a command: its reference, source, date and metadata."""
-    command = ask.command
-    return Line(
-        posting=ask.posting,
-        kind=kind,
-        amount=amount,
-        held_change=held_change,
-        reference=command.reference,
-        house_account=house_account,
-        source=command.source,
-        effective_at=command.effective_at,
-        metadata=None if command.metadata is None else canonical(command.metadata),
-        detail=detail,
-    )
 
 
 def opens_lot(position: Position, amount: int, terms: LotTerms, **more: Any) -> Detail:
@@ -106,43 +68,69 @@ class Book(msgspec.Struct):
     def __post_init__(self) -> None:
         self.now_us = checksum.microseconds(self.now)
 
-    def enter(self, position: Position, line: Line) -> Entry:
+    def answer(
+        self,
+        position: Position,
+        ask: Ask,
+        kind: Kind,
+        amount: int,
+        *,
+        held_change: int = 0,
+        house_account: str | None = None,
+        detail: Detail | None = None,
+    ) -> Entry:
+        """Write the entry that answers a command: its reference, source, date and metadata."""
+        command = ask.command
+        return self.enter(
+            position,
+            ask.posting,
+            kind,
+            amount,
+            command.reference,
+            held_change=held_change,
+            house_account=house_account,
+            source=command.source,
+            effective_at=command.effective_at,
+            metadata=ask.metadata,
+            detail=detail,
+        )
+
+    def enter(
+        self,
+        position: Position,
+        posting: int,
+        kind: Kind,
+        amount: int,
+        reference: str,
+        *,
+        held_change: int = 0,
+        house_account: str | None = None,
+        source: str | None = None,
+        effective_at: datetime | None = None,
+        metadata: str | None = None,
+        detail: Detail | None = None,
+    ) -> Entry:
         """Write one entry: number it, balance it, seal it, fold it into its wallet.
 
         It is recorded now, but never before the wallet's previous entry; it takes effect then too
-        unless its line says earlier.
+        unless ``effective_at`` says earlier. An amount of 0 has no house account.
         """
         recorded_at, recorded_us = self.now, self.now_us
         if position.recorded_at > recorded_at:
             recorded_at = position.recorded_at
             recorded_us = checksum.microseconds(recorded_at)
-        effective_at, effective_us = recorded_at, recorded_us
-        if line.effective_at is not None:
-            effective_at = line.effective_at
+        effective_us = recorded_us
+        if effective_at is None:
+            effective_at = recorded_at
+        else:
             effective_us = checksum.microseconds(effective_at)
         holder_id, asset_id, seq = position.holder_id, position.asset_id, position.seq + 1
-        posting_id = self.posting_ids[line.posting]
-        kind, amount, reference, detail = line.kind, line.amount, line.reference, line.detail
+        posting_id, seal = self.posting_ids[posting], self.seal
         balance = position.balance + amount
-        house_account = line.house_account if amount else None
-        key_id = self.seal.key_id
+        if not amount:
+            house_account = None
         text = None if detail is None else detail_text(detail)
-        texts = checksum.text_fields(
-            kind, reference, house_account, line.source, line.metadata, text
-        )
-        record = checksum.record(
-            holder_id,
-            asset_id,
-            key_id,
-            seq,
-            posting_id,
-            amount,
-            line.held_change,
-            balance,
-            effective_us,
-            recorded_us,
-            texts,
-        )
+        texts = checksum.text_fields(kind, reference, house_account, source, metadata, text)
         entry = Entry(
             holder_id,
             asset_id,
@@ -150,17 +138,29 @@ class Book(msgspec.Struct):
             posting_id,
             kind,
             amount,
-            line.held_change,
+            held_change,
             balance,
             reference,
             house_account,
-            line.source,
+            source,
             effective_at,
             recorded_at,
-            line.metadata,
+            metadata,
             detail,
-            key_id,
-            self.seal.checksum(position.head, record),
+            seal.key_id,
+            seal.entry(
+                position.head,
+                holder_id,
+                asset_id,
+                seq,
+                posting_id,
+                amount,
+                held_change,
+                balance,
+                effective_us,
+                recorded_us,
+                texts,
+            ),
         )
         fold(position, entry)
         self.entries.append(entry)

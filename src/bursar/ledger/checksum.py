@@ -7,11 +7,11 @@ instants as microseconds since 2000-01-01 UTC. So the database can recompute eve
 ``sha256(previous || record_send(row(…)))``, and nobody has to trust this file.
 """
 
-import hashlib
 import hmac
 import struct
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -42,52 +42,53 @@ class Seal(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Seal(key_id={self.key_id})"
 
-    def checksum(self, previous: bytes, record: bytes) -> bytes:
-        """Seal ``record`` onto the chain that ends in ``previous``; 32 bytes."""
-        if self.key is None:
-            return hashlib.sha256(previous + record).digest()
-        return hmac.digest(self.key, previous + record, "sha256")
+    def entry(
+        self,
+        previous: bytes,
+        holder_id: int,
+        asset_id: int,
+        seq: int,
+        posting_id: int,
+        amount: int,
+        held_change: int,
+        balance: int,
+        effective_us: int,
+        recorded_us: int,
+        texts: bytes,
+    ) -> bytes:
+        """Seal an entry onto the chain that ends in ``previous``; 32 bytes.
 
-
-def record(  # the order of the fields is the format
-    holder_id: int,
-    asset_id: int,
-    key_id: int,
-    seq: int,
-    posting_id: int,
-    amount: int,
-    held_change: int,
-    balance: int,
-    effective_us: int,
-    recorded_us: int,
-    texts: bytes,
-) -> bytes:
-    """Write the fields of an entry as `record_send` does; ``texts`` come from `text_fields`."""
-    return (
-        _FIXED.pack(
-            _START,
-            holder_id,
-            _INT4,
-            asset_id,
-            _INT2,
-            key_id,
-            _INT8,
-            seq,
-            _INT8,
-            posting_id,
-            _INT8,
-            amount,
-            _INT8,
-            held_change,
-            _INT8,
-            balance,
-            _INSTANT,
-            effective_us,
-            _INSTANT,
-            recorded_us,
+        Instants are as `microseconds` counts them; ``texts`` come from `text_fields`.
+        """
+        sealed = (
+            previous
+            + _FIXED.pack(
+                _START,
+                holder_id,
+                _INT4,
+                asset_id,
+                _INT2,
+                self.key_id,
+                _INT8,
+                seq,
+                _INT8,
+                posting_id,
+                _INT8,
+                amount,
+                _INT8,
+                held_change,
+                _INT8,
+                balance,
+                _INSTANT,
+                effective_us,
+                _INSTANT,
+                recorded_us,
+            )
+            + texts
         )
-        + texts
-    )
+        if self.key is None:
+            return sha256(sealed).digest()
+        return hmac.digest(self.key, sealed, "sha256")
 
 
 @lru_cache(maxsize=1024)

@@ -127,8 +127,8 @@ AnyCommand = (
     | Expire
 )
 
-OPENING: Final = (Credit, Transfer, SetLimit, SetState)
-"""Commands that open a wallet that isn't there: a transfer opens the receiver's."""
+OPENING: Final = (Credit, SetLimit, SetState)
+"""Commands that open their wallet if it isn't there; a transfer opens the receiver's."""
 
 
 def canonical(metadata: Mapping[str, Any]) -> str:

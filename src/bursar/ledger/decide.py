@@ -4,10 +4,11 @@ Each rule checks everything, then writes; a line ``# decided`` stands between. W
 leaves no trace but what time had done to the wallet anyway (`settle`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
-from bursar.ledger.book import Ask, Book, Line, line_of, opens_lot
+from bursar.ledger.book import Ask, Book, opens_lot
 from bursar.ledger.catalogue import ADJUSTMENT, BREAKAGE, KINDS, WITHHOLDING, Kind
 from bursar.ledger.commands import (
     OPENING,
@@ -34,6 +35,7 @@ from bursar.ledger.model import (
     Refusal,
     Result,
     Status,
+    WalletKey,
     WalletState,
 )
 from bursar.ledger.position import Position
@@ -49,6 +51,7 @@ from bursar.ledger.replay import differences
 from bursar.ledger.reversal import reverse
 from bursar.ledger.settle import own_reference, settle
 from bursar.ledger.transfer import transfer
+from bursar.ledger.undo import far_side
 
 Unit = Sequence[Ask]
 """Commands that are applied together or not at all; most often one."""
@@ -68,8 +71,8 @@ def decide(book: Book, units: Sequence[Unit]) -> list[list[Result]]:
 
 
 def _decide_group(book: Book, unit: Unit) -> list[Result]:
-    keys = {key for ask in unit for key in (ask.key, ask.other) if key in book.positions}
-    mark = book.mark({key for key in keys if key is not None})
+    keys = {key for ask in unit for key in (ask.key, _other_side(book, ask)) if key is not None}
+    mark = book.mark(keys & book.positions.keys())
     results: list[Result] = []
     for ask in unit:
         result = _decide_one(book, ask)
@@ -123,46 +126,75 @@ def _answer_again(ask: Ask, known: Entry) -> Result:
 
 def _apply(book: Book, ask: Ask, position: Position) -> Outcome:
     command = ask.command
-    if command.effective_at is not None and command.effective_at > book.now:
-        return out_of_time("effective_at", "lies in the future")
+    untimely = _untimely(command, book.now)
+    if untimely is not None:
+        return untimely
     if position.seq == 0 and not isinstance(command, OPENING):
         return unknown_wallet()
     if position.parts is not None:
         settle(book, position, ask.posting)
-    if position.state != "active":
-        refusal = _forbidden(command, position)
+    other = _other_side(book, ask)
+    if other is not None:
+        settle(book, book.positions[other], ask.posting)
+    if other is not None or position.state != WalletState.ACTIVE:
+        states = {"holder": position.state}
+        if other is not None:
+            states["receiver"] = book.positions[other].state
+        refusal = _forbidden(command, states)
         if refusal is not None:
             return refusal
     return _RULES[type(command)](book, ask, position, command)
 
 
-def _forbidden(command: Command, position: Position) -> Refusal | None:
-    """Say what a frozen or closed wallet does not do (L13)."""
+def _untimely(command: Command, now: datetime) -> Refusal | None:
+    """Say which instant of a command lies on the wrong side of now."""
+    if command.effective_at is not None and command.effective_at > now:
+        return out_of_time("effective_at", "lies in the future")
+    lot = command.lot if type(command) is Credit else None
+    if lot is not None and lot.expires_at is not None and lot.expires_at <= now:
+        return out_of_time("lot.expires_at", "has passed")
+    if type(command) is PlaceHold and command.deadline is not None and command.deadline <= now:
+        return out_of_time("deadline", "has passed")
+    return None
+
+
+def _other_side(book: Book, ask: Ask) -> WalletKey | None:
+    """Name the other wallet of a transfer, or of the transfer that a reversal undoes."""
+    command = ask.command
+    if type(command) is not Reverse:
+        return ask.other
+    target = book.known.get((*ask.key, command.target))
+    return None if target is None else far_side(target)
+
+
+def _forbidden(command: Command, states: Mapping[str, str]) -> Refusal | None:
+    """Say what a frozen or closed wallet does not do; ``states`` are by side (L13)."""
     if isinstance(command, SetState):
         return None
-    if position.state == WalletState.CLOSED:
-        return closed("holder")
+    for side, state in states.items():
+        if state == WalletState.CLOSED:
+            return closed(side)
     if isinstance(command, Debit | PlaceHold | Transfer):
-        return frozen("holder")
+        for side, state in states.items():
+            if state == WalletState.FROZEN:
+                return frozen(side)
     return None
 
 
 def _credit(book: Book, ask: Ask, position: Position, command: Credit) -> Outcome:
     if command.amount > MAX_AMOUNT - position.balance:
         return overflow(position)
-    lot = command.lot
-    if lot is not None and lot.expires_at is not None and lot.expires_at <= book.now:
-        return out_of_time("lot.expires_at", "has passed")
     # decided
+    lot = command.lot
     detail = None if lot is None else opens_lot(position, command.amount, lot)
-    line = line_of(
+    entry = book.answer(
+        position,
         ask,
         KINDS[command.kind],
         command.amount,
         house_account=house_account_of(command),
         detail=detail,
     )
-    entry = book.enter(position, line)
     if position.owed and entry.kind in WITHHOLDING:
         _withhold(book, ask, position, entry)
     return entry
@@ -173,29 +205,29 @@ def _withhold(book: Book, ask: Ask, position: Position, granted: Entry) -> None:
     amount = min(position.owed, granted.amount, max(0, position.available))
     if amount:
         shares = draw(position.lots(), position.plain, amount, first=(granted.seq,))
-        line = Line(
-            posting=ask.posting,
-            kind=Kind.WITHHOLD,
-            amount=-amount,
-            reference=own_reference(Kind.WITHHOLD, position),
+        book.enter(
+            position,
+            ask.posting,
+            Kind.WITHHOLD,
+            -amount,
+            own_reference(Kind.WITHHOLD, position),
             house_account=ADJUSTMENT,
             detail=Detail(lots=negative(shares), owed=-amount),
         )
-        book.enter(position, line)
 
 
 def _debit(book: Book, ask: Ask, position: Position, command: Debit) -> Outcome:
     if command.amount > position.room:
         return insufficient(position, command.amount)
     # decided
-    line = line_of(
+    return book.answer(
+        position,
         ask,
         KINDS[command.kind],
         -command.amount,
         house_account=house_account_of(command),
         detail=_draws(position, command.amount),
     )
-    return book.enter(position, line)
 
 
 def _draws(position: Position, amount: int) -> Detail | None:
@@ -207,8 +239,6 @@ def _draws(position: Position, amount: int) -> Detail | None:
 
 
 def _place_hold(book: Book, ask: Ask, position: Position, command: PlaceHold) -> Outcome:
-    if command.deadline is not None and command.deadline <= book.now:
-        return out_of_time("deadline", "has passed")
     if command.amount > MAX_AMOUNT - position.held:
         return overflow(position)
     if command.amount > position.room:
@@ -216,8 +246,7 @@ def _place_hold(book: Book, ask: Ask, position: Position, command: PlaceHold) ->
     # decided
     shares = draw(position.lots(), position.plain, command.amount)
     detail = Detail(lots=negative(shares), deadline=command.deadline)
-    line = line_of(ask, Kind.HOLD, 0, held_change=command.amount, detail=detail)
-    return book.enter(position, line)
+    return book.answer(position, ask, Kind.HOLD, 0, held_change=command.amount, detail=detail)
 
 
 def _capture(book: Book, ask: Ask, position: Position, command: Capture) -> Outcome:
@@ -231,6 +260,8 @@ def _capture(book: Book, ask: Ask, position: Position, command: Capture) -> Outc
             f"the hold has {hold.remaining} left, not {amount}",
             {"remaining": hold.remaining, "amount": amount},
         )
+    if position.balance - amount < -MAX_AMOUNT:
+        return overflow(position)
     # decided
     drawn, rest = split(hold.draws, amount)
     freed = 0 if command.keep_rest else hold.remaining - amount
@@ -242,7 +273,8 @@ def _capture(book: Book, ask: Ask, position: Position, command: Capture) -> Outc
         keep_rest=command.keep_rest,
         asked=command.amount,
     )
-    line = line_of(
+    entry = book.answer(
+        position,
         ask,
         Kind.CAPTURE,
         -amount,
@@ -250,8 +282,7 @@ def _capture(book: Book, ask: Ask, position: Position, command: Capture) -> Outc
         house_account=house_account_of(command),
         detail=detail,
     )
-    entry = book.enter(position, line)
-    settle(book, position, ask.posting)
+    settle(book, position, ask.posting, entry.effective_at)
     return entry
 
 
@@ -262,9 +293,8 @@ def _release(book: Book, ask: Ask, position: Position, command: Release) -> Outc
     # decided
     back = position.into_lots(hold.draws, hold.remaining)
     detail = Detail(lots=back, hold=hold.reference)
-    line = line_of(ask, Kind.RELEASE, 0, held_change=-hold.remaining, detail=detail)
-    entry = book.enter(position, line)
-    settle(book, position, ask.posting)
+    entry = book.answer(position, ask, Kind.RELEASE, 0, held_change=-hold.remaining, detail=detail)
+    settle(book, position, ask.posting, entry.effective_at)
     return entry
 
 
@@ -284,7 +314,7 @@ def _open_hold(position: Position, reference: str) -> Hold | Refusal:
 
 
 def _set_limit(book: Book, ask: Ask, position: Position, command: SetLimit) -> Outcome:
-    return book.enter(position, line_of(ask, Kind.LIMIT, 0, detail=Detail(limit=command.limit)))
+    return book.answer(position, ask, Kind.LIMIT, 0, detail=Detail(limit=command.limit))
 
 
 def _set_state(book: Book, ask: Ask, position: Position, command: SetState) -> Outcome:
@@ -296,7 +326,7 @@ def _set_state(book: Book, ask: Ask, position: Position, command: SetState) -> O
         )
     # decided
     detail = Detail(state=WalletState(command.state))
-    return book.enter(position, line_of(ask, Kind.STATE, 0, detail=detail))
+    return book.answer(position, ask, Kind.STATE, 0, detail=detail)
 
 
 def _expire(book: Book, ask: Ask, position: Position, command: Expire) -> Outcome:
@@ -309,8 +339,7 @@ def _expire(book: Book, ask: Ask, position: Position, command: Expire) -> Outcom
     excess = max(0, sum(lot.remaining for lot in lots) - command.keep)
     shares = draw(lots, 0, excess)
     detail = Detail(lots=negative(shares), keep=command.keep, origin=command.origin)
-    line = line_of(ask, Kind.EXPIRE, -excess, house_account=BREAKAGE, detail=detail)
-    return book.enter(position, line)
+    return book.answer(position, ask, Kind.EXPIRE, -excess, house_account=BREAKAGE, detail=detail)
 
 
 _RULES: Final[dict[type, Callable[[Book, Ask, Position, Any], Outcome]]] = {

@@ -5,7 +5,8 @@ Amounts are whole numbers in 1…2⁶³−1 (a float or a bool is refused); text
 """
 
 from collections.abc import Callable, Container, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import isfinite
 from typing import Any, Final
 
 from bursar.ledger.catalogue import CREDIT_ACCOUNTS, DEBIT_ACCOUNTS
@@ -34,6 +35,7 @@ from bursar.ledger.model import (
 
 MAX_TEXT: Final = 200
 MAX_METADATA: Final = 4096
+_OPTIONAL_TEXTS: Final = ("holder", "group", "source")
 _ACCOUNT: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
 
@@ -48,8 +50,6 @@ def examine(command: AnyCommand) -> Refusal | None:
 def _examine_common(command: AnyCommand) -> Refusal | None:
     if (command.holder is None) == (command.holder_id is None):
         return invalid("holder", "or holder_id: exactly one of them names the wallet")
-    if command.holder is not None and not _is_text(command.holder):
-        return _text("holder")
     if command.holder_id is not None and not _is_id(command.holder_id):
         return invalid("holder_id", "must be a whole number above 0")
     if not _is_text(command.asset):
@@ -58,15 +58,12 @@ def _examine_common(command: AnyCommand) -> Refusal | None:
         return _text("reference")
     if command.reference.startswith(OWN_REFERENCES):
         return invalid("reference", f"may not begin with {OWN_REFERENCES!r}")
-    if command.group is not None and not _is_text(command.group):
-        return _text("group")
-    if command.source is not None and not _is_text(command.source):
-        return _text("source")
+    for name in _OPTIONAL_TEXTS:
+        if (text := getattr(command, name)) is not None and not _is_text(text):
+            return _text(name)
     if command.effective_at is not None and not _is_instant(command.effective_at):
         return invalid("effective_at", "must be an instant with a time zone")
-    if command.metadata is not None:
-        return _examine_metadata(command.metadata)
-    return None
+    return None if command.metadata is None else _examine_metadata(command.metadata)
 
 
 def _credit(command: Credit) -> Refusal | None:
@@ -85,7 +82,7 @@ def _debit(command: Debit) -> Refusal | None:
 
 
 def _place_hold(command: PlaceHold) -> Refusal | None:
-    if command.deadline is not None and not _is_instant(command.deadline):
+    if command.deadline is not None and not _is_written(command.deadline):
         return invalid("deadline", "must be an instant with a time zone")
     return _amount(command.amount)
 
@@ -95,7 +92,7 @@ def _capture(command: Capture) -> Refusal | None:
         return _text("hold")
     if command.amount is not None and (bad := _amount(command.amount)):
         return bad
-    return _house_account(command.house_account)
+    return _flag("keep_rest", command.keep_rest) or _house_account(command.house_account)
 
 
 def _release(command: Release) -> Refusal | None:
@@ -137,7 +134,9 @@ def _expire(command: Expire) -> Refusal | None:
 
 
 def _examine_lot(lot: LotTerms) -> Refusal | None:
-    if lot.expires_at is not None and not _is_instant(lot.expires_at):
+    if type(lot) is not LotTerms:
+        return invalid("lot", "must be the terms of a lot")
+    if lot.expires_at is not None and not _is_written(lot.expires_at):
         return invalid("lot.expires_at", "must be an instant with a time zone")
     if type(lot.priority) is not int or not -1000 <= lot.priority <= 1000:
         return invalid("lot.priority", "must be a whole number from -1000 to 1000")
@@ -150,13 +149,30 @@ def _examine_metadata(metadata: Mapping[str, Any]) -> Refusal | None:
     try:
         text = canonical(metadata)
         text.encode()
+        finite = "null" not in text or _is_finite(metadata)
     except (TypeError, ValueError, RecursionError):
         return invalid("metadata", "must be a JSON object")
     if not isinstance(metadata, dict) or "\\u0000" in text or "\x00" in text:
         return invalid("metadata", "must be a JSON object without NUL characters")
     if len(text) > MAX_METADATA or len(text.encode()) > MAX_METADATA:
         return invalid("metadata", f"is larger than {MAX_METADATA} bytes of JSON")
+    if not finite:
+        return invalid("metadata", "must be a JSON object without NaN and infinity")
     return None
+
+
+def _is_finite(metadata: object) -> bool:
+    """JSON has no NaN and no infinity; the encoder would write null in their place."""
+    rest = [metadata]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, float) and not isfinite(value):
+            return False
+        if isinstance(value, Mapping):
+            rest += value.values()
+        elif isinstance(value, list | tuple | set | frozenset):
+            rest += value
+    return True
 
 
 def invalid(field: str, problem: str) -> Refusal:
@@ -165,6 +181,8 @@ def invalid(field: str, problem: str) -> Refusal:
 
 
 def _amount(value: object) -> Refusal | None:
+    if type(value) is int and 0 < value <= MAX_AMOUNT:
+        return None
     return _number("amount", value, 1)
 
 
@@ -177,6 +195,10 @@ def _number(name: str, value: object, least: int) -> Refusal | None:
         f"{name} must be a whole number from {least} to {MAX_AMOUNT}",
         {"field": name, "value": told},
     )
+
+
+def _flag(name: str, value: object) -> Refusal | None:
+    return None if type(value) is bool else invalid(name, "must be true or false")
 
 
 def _house_account(value: object) -> Refusal | None:
@@ -214,6 +236,13 @@ def _is_instant(value: object) -> bool:
     return (
         isinstance(value, datetime) and value.utcoffset() is not None and 1970 <= value.year < 9999
     )
+
+
+def _is_written(value: object) -> bool:
+    """An instant that the JSON of an entry's detail gives back as it was."""
+    if type(value) is not datetime or not _is_instant(value):
+        return False
+    return not (value.utcoffset() or timedelta()) % timedelta(minutes=1)
 
 
 _OWN: Final[dict[type, Callable[[Any], Refusal | None]]] = {

@@ -235,8 +235,13 @@ class Result(msgspec.Struct, frozen=True, gc=False):
         """Return the entry, or raise the refusal as an error of its family."""
         if self.entry is not None:
             return self.entry
-        refusal = self.refusal or Refusal(self.status, self.status.value)
-        raise _FAMILIES[refusal.status](refusal.status.value, refusal.message, **refusal.fields)
+        raise as_error(self.refusal or Refusal(self.status, self.status.value))
+
+
+def as_error(refusal: Refusal) -> BursarError:
+    """Turn a refusal into an error of its family."""
+    family = _FAMILIES[refusal.status]
+    return family(refusal.status.value, refusal.message, **refusal.fields)
 
 
 GENESIS: Final = bytes(32)

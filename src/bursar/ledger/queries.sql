@@ -66,18 +66,27 @@ select r.holder_id, r.asset_id, r.seq, r.reversed
 
 -- name: write_batch
 -- Each wallet moves only if its seq is still the one that was read; what belongs to a wallet that
--- has moved meanwhile is left out and its number told. Columns that are the same throughout come
--- as one value and an empty array. House totals come last, in order.
-with mine as materialized (
-    select *
-      from unnest(%(w_holder_id)s::bigint[], %(w_asset_id)s::integer[], %(w_read_seq)s::bigint[],
+-- has moved meanwhile is left out and its number told. A wallet that was there brings its newest
+-- entry along, whose seq, balance and checksum are the wallet's own; all other entries follow by
+-- themselves. Columns that are the same throughout come as one value and an empty array. Totals
+-- are given, and counted here only if something was left out; house totals come last, in order.
+with mine as not materialized (
+    select w.*,
+           coalesce(w.asset, %(w_asset_id_all)s)              as asset_id,
+           w.seq - coalesce(w.entries, %(w_entries_all)s)     as read_seq
+      from unnest(%(w_holder_id)s::bigint[], %(w_asset_id)s::integer[], %(w_entries)s::integer[],
                   %(w_seq)s::bigint[], %(w_balance)s::bigint[], %(w_held)s::bigint[],
                   %(w_credit_limit)s::bigint[], %(w_owed)s::bigint[], %(w_open_lots)s::integer[],
                   %(w_open_holds)s::integer[], %(w_recorded_at)s::timestamptz[],
-                  %(w_head)s::bytea[], %(w_state)s::text[])
+                  %(w_head)s::bytea[], %(w_state)s::text[], %(w_posting_id)s::bigint[],
+                  %(w_amount)s::bigint[], %(w_held_change)s::bigint[],
+                  %(w_effective_at)s::timestamptz[], %(w_kind)s::text[], %(w_reference)s::text[],
+                  %(w_house_account)s::text[], %(w_source)s::text[], %(w_metadata)s::text[],
+                  %(w_detail)s::text[])
            with ordinality
-           as w (holder_id, asset_id, read_seq, seq, balance, held, credit_limit, owed, open_lots,
-                 open_holds, recorded_at, head, state, n)
+           as w (holder_id, asset, entries, seq, balance, held, credit_limit, owed, open_lots,
+                 open_holds, recorded_at, head, state, posting_id, amount, held_change,
+                 effective_at, kind, reference, house_account, source, metadata, detail, n)
 ), moved as (
     update bursar.wallets w
        set seq          = m.seq,
@@ -94,7 +103,20 @@ with mine as materialized (
      where w.holder_id = m.holder_id
        and w.asset_id = m.asset_id
        and w.seq = m.read_seq
-    returning m.n
+    returning m.n, w.holder_id, w.asset_id, w.seq,
+              coalesce(m.posting_id, %(w_posting_id_all)s)       as posting_id,
+              coalesce(m.amount, %(w_amount_all)s)               as amount,
+              coalesce(m.held_change, %(w_held_change_all)s)     as held_change,
+              w.balance,
+              coalesce(m.effective_at, %(w_effective_at_all)s)   as effective_at,
+              w.recorded_at,
+              w.head,
+              coalesce(m.kind, %(w_kind_all)s)                   as kind,
+              coalesce(m.reference, %(w_reference_all)s)         as reference,
+              coalesce(m.house_account, %(w_house_account_all)s) as house_account,
+              coalesce(m.source, %(w_source_all)s)               as source,
+              coalesce(m.metadata, %(w_metadata_all)s)::json     as metadata,
+              coalesce(m.detail, %(w_detail_all)s)::json         as detail
 ), opened as (
     insert into bursar.wallets (holder_id, asset_id, open_lots, open_holds, seq, balance, held,
                                 credit_limit, owed, recorded_at, head, state)
@@ -104,7 +126,7 @@ with mine as materialized (
            coalesce(m.owed, %(w_owed_all)s), coalesce(m.recorded_at, %(w_recorded_at_all)s),
            m.head, coalesce(m.state, %(w_state_all)s)
       from mine m
-     where m.read_seq = 0
+     where %(new)s::bigint > 0 and m.read_seq = 0
         on conflict (holder_id, asset_id) do nothing
     returning holder_id, asset_id
 ), lost as (
@@ -113,30 +135,26 @@ with mine as materialized (
                         from (select n from mine where read_seq > 0
                               except
                               select n from moved) l)
+                else '{}' end
+        || case when (select count(*) from opened) < %(new)s::bigint
+                then (select array_agg(m.n)
+                        from mine m
+                       where m.read_seq = 0
+                         and (m.holder_id, m.asset_id) not in (select o.holder_id, o.asset_id
+                                                                 from opened o))
                 else '{}' end as numbers
-), kept_out as (
-    select coalesce(array_agg(m.n), '{}') as numbers
-      from mine m
-     where m.read_seq = 0
-       and (m.holder_id, m.asset_id) not in (select o.holder_id, o.asset_id from opened o)
 ), written as (
     insert into bursar.entries (holder_id, asset_id, key_id, seq, posting_id, amount, held_change,
                                 balance, effective_at, recorded_at, checksum, kind, reference,
                                 house_account, source, metadata, detail)
-    select e.holder_id, e.asset_id, %(e_key_id)s, e.seq,
-           coalesce(e.posting_id, %(e_posting_id_all)s),
-           coalesce(e.amount, %(e_amount_all)s),
-           coalesce(e.held_change, %(e_held_change_all)s),
-           e.balance,
-           coalesce(e.effective_at, %(e_effective_at_all)s),
-           coalesce(e.recorded_at, %(e_recorded_at_all)s),
-           e.checksum,
-           coalesce(e.kind, %(e_kind_all)s),
-           coalesce(e.reference, %(e_reference_all)s),
-           coalesce(e.house_account, %(e_house_account_all)s),
-           coalesce(e.source, %(e_source_all)s),
-           coalesce(e.metadata, %(e_metadata_all)s)::json,
-           e.detail::json
+    select m.holder_id, m.asset_id, %(key_id)s, m.seq, m.posting_id, m.amount, m.held_change,
+           m.balance, m.effective_at, m.recorded_at, m.head, m.kind, m.reference,
+           m.house_account, m.source, m.metadata, m.detail
+      from moved m
+     union all
+    select e.holder_id, e.asset_id, %(key_id)s, e.seq, e.posting_id, e.amount, e.held_change,
+           e.balance, e.effective_at, e.recorded_at, e.checksum, e.kind, e.reference,
+           e.house_account, e.source, e.metadata::json, e.detail::json
       from unnest(%(e_holder_id)s::bigint[], %(e_asset_id)s::integer[], %(e_wallet)s::bigint[],
                   %(e_seq)s::bigint[], %(e_posting_id)s::bigint[], %(e_amount)s::bigint[],
                   %(e_held_change)s::bigint[], %(e_balance)s::bigint[],
@@ -148,13 +166,20 @@ with mine as materialized (
                  effective_at, recorded_at, checksum, kind, reference, house_account, source,
                  metadata, detail)
      where e.wallet <> all ((select numbers from lost)::bigint[])
-       and e.wallet <> all ((select numbers from kept_out)::bigint[])
     returning asset_id, posting_id, kind, house_account, amount, recorded_at
 ), counted as materialized (
-    select asset_id, posting_id, kind, house_account,
-           (recorded_at at time zone 'UTC')::date as day,
-           -sum(amount) as amount, count(*)::integer as entries
-      from written
+    select t.asset_id, t.posting_id, t.kind, t.house_account, t.day, t.amount::numeric as amount,
+           t.entries
+      from unnest(%(t_asset_id)s::integer[], %(t_posting_id)s::bigint[], %(t_kind)s::text[],
+                  %(t_house_account)s::text[], %(t_day)s::date[], %(t_amount)s::text[],
+                  %(t_entries)s::integer[])
+           as t (asset_id, posting_id, kind, house_account, day, amount, entries)
+     where (select numbers = '{}' from lost)
+     union all
+    select w.asset_id, w.posting_id, w.kind, w.house_account,
+           (w.recorded_at at time zone 'UTC')::date, -sum(w.amount), count(*)::integer
+      from written w
+     where (select numbers <> '{}' from lost)
      group by 1, 2, 3, 4, 5
 ), posted as (
     insert into bursar.postings (posting_id, epoch, recorded_at, entries, actor, reason)
@@ -177,7 +202,6 @@ with mine as materialized (
                   %(l_origin)s::text[])
            as l (holder_id, asset_id, wallet, seq, remaining, held, priority, expires_at, origin)
      where l.wallet <> all ((select numbers from lost)::bigint[])
-       and l.wallet <> all ((select numbers from kept_out)::bigint[])
         on conflict (holder_id, asset_id, seq) do update
        set remaining = excluded.remaining, held = excluded.held, open = excluded.open
 ), holds as (
@@ -192,7 +216,6 @@ with mine as materialized (
            as h (holder_id, asset_id, wallet, seq, remaining, placed_at, deadline, reference,
                  state, draws)
      where h.wallet <> all ((select numbers from lost)::bigint[])
-       and h.wallet <> all ((select numbers from kept_out)::bigint[])
         on conflict (holder_id, asset_id, reference) do update
        set remaining = excluded.remaining, state = excluded.state, draws = excluded.draws
 ), reversals as (
@@ -202,7 +225,6 @@ with mine as materialized (
                   %(r_seq)s::bigint[], %(r_reversed)s::bigint[])
            as r (holder_id, asset_id, wallet, seq, reversed)
      where r.wallet <> all ((select numbers from lost)::bigint[])
-       and r.wallet <> all ((select numbers from kept_out)::bigint[])
         on conflict (holder_id, asset_id, seq) do update
        set reversed = excluded.reversed
 ), totals as (
@@ -215,7 +237,7 @@ with mine as materialized (
         on conflict (asset_id, account, kind, day, slot) do update
        set amount = t.amount + excluded.amount, entries = t.entries + excluded.entries
 )
-select lost.numbers || kept_out.numbers from lost, kept_out;
+select lost.numbers from lost;
 
 -- name: resolve_holders
 -- The numbers of these external ids, those that have one.
@@ -274,3 +296,23 @@ update bursar.economy
    set epoch = epoch + (system_identifier <> 0)::integer,
        system_identifier = %(system_identifier)s
  where system_identifier <> %(system_identifier)s;
+
+-- name: read_plain_wallets
+-- Of these holders' wallets those on which nothing but the balance bears: active, without lots,
+-- holds or debt to withhold, not ahead of the clock, and with room for what is to come.
+select w.holder_id, w.seq, w.balance, w.credit_limit, w.head
+  from bursar.wallets w
+ where w.holder_id = any (%(holder_ids)s::bigint[])
+   and w.asset_id = %(asset_id)s
+   and w.open_lots = 0 and w.open_holds = 0 and w.owed = 0 and w.held = 0
+   and w.state = 'active'
+   and w.recorded_at <= %(now)s
+   and w.balance <= %(most)s;
+
+-- name: holders_without_wallet
+-- Of these numbers those of holders who have no wallet in an asset.
+select h.holder_id
+  from bursar.holder_ids h
+ where h.holder_id = any (%(holder_ids)s::bigint[])
+   and not exists (select from bursar.wallets w
+                    where w.holder_id = h.holder_id and w.asset_id = %(asset_id)s);

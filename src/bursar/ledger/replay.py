@@ -14,7 +14,6 @@ from bursar.ledger.commands import (
     SetLimit,
     SetState,
     Transfer,
-    canonical,
     house_account_of,
 )
 from bursar.ledger.model import Detail, Entry
@@ -30,8 +29,10 @@ def differences(ask: Ask, entry: Entry) -> tuple[str, ...]:
     command = ask.command
     if not _is_of(command, entry):
         return ("op",)
-    asked = _common(command) | _own(ask, command)
+    asked = _common(ask) | _own(ask, command)
     was = _common_of(entry) | _own_of(entry)
+    if asked["effective_at"] == entry.effective_at:
+        was["effective_at"] = entry.effective_at
     return tuple(name for name, value in asked.items() if was.get(name) != value)
 
 
@@ -62,11 +63,11 @@ def _is_of(command: Command, entry: Entry) -> bool:
             return False
 
 
-def _common(command: Command) -> dict[str, object]:
+def _common(ask: Ask) -> dict[str, object]:
     return {
-        "source": command.source,
-        "metadata": None if command.metadata is None else canonical(command.metadata),
-        "effective_at": command.effective_at,
+        "source": ask.command.source,
+        "metadata": ask.metadata,
+        "effective_at": ask.command.effective_at,
     }
 
 

@@ -5,7 +5,7 @@ same, `clip` takes what is there, `net` takes what is there and keeps the rest a
 is undone on both sides: the sender gets what could be taken from the receiver.
 """
 
-from bursar.ledger.book import Ask, Book, line_of
+from bursar.ledger.book import Ask, Book
 from bursar.ledger.catalogue import REVERSIBLE, Kind
 from bursar.ledger.commands import Reverse
 from bursar.ledger.draw import draw, negative
@@ -32,6 +32,12 @@ def reverse(book: Book, ask: Ask, position: Position, command: Reverse) -> Entry
             f"an entry of kind {target.kind} cannot be reversed",
             {"target": command.target, "kind": target.kind.value},
         )
+    if target.kind is Kind.TRANSFER_OUT and command.policy == "net":
+        return Refusal(
+            Status.NOT_REVERSIBLE,
+            "a transfer is reversed by debt or clip: what is owed is owed to the house",
+            {"target": command.target, "policy": "net"},
+        )
     done = 0 if position.parts is None else position.parts.reversed.get(target.seq, 0)
     left = abs(target.amount) - done
     want = left if command.amount is None else command.amount
@@ -53,15 +59,14 @@ def _take_back(
 ) -> Entry | Refusal:
     """Undo a credit."""
     taken = takeable(position, command, want)
-    if position.balance - taken < -MAX_AMOUNT:
+    owed = want - taken if command.policy == "net" else 0
+    if position.balance - taken < -MAX_AMOUNT or position.owed + owed > MAX_AMOUNT:
         return overflow(position)
     # decided
-    owed = want - taken if command.policy == "net" else 0
     shares = draw(position.lots(), position.plain, taken, first=(target.seq,))
     detail = undoing(command, target, negative(shares), owed=owed)
-    return book.enter(
-        position,
-        line_of(ask, Kind.REVERSE, -taken, house_account=target.house_account, detail=detail),
+    return book.answer(
+        position, ask, Kind.REVERSE, -taken, house_account=target.house_account, detail=detail
     )
 
 
@@ -74,9 +79,8 @@ def _give_back(
     # decided
     back = shares_back(position, target, want)
     detail = undoing(command, target, back)
-    entry = book.enter(
-        position,
-        line_of(ask, Kind.REVERSE, want, house_account=target.house_account, detail=detail),
+    entry = book.answer(
+        position, ask, Kind.REVERSE, want, house_account=target.house_account, detail=detail
     )
-    settle(book, position, ask.posting)
+    settle(book, position, ask.posting, entry.effective_at)
     return entry

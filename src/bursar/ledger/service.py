@@ -7,10 +7,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+import msgspec
+
 from bursar.ledger import reading, store
 from bursar.ledger.catalogue import Kind
 from bursar.ledger.checksum import Seal
-from bursar.ledger.commands import AnyCommand
+from bursar.ledger.commands import AnyCommand, Command
+from bursar.ledger.distribution import Distributed, Distribution
 from bursar.ledger.explain import Explanation, explain
 from bursar.ledger.follow import Handler, Lag, follow_once, read_lag
 from bursar.ledger.group_commit import GroupCommit
@@ -91,9 +94,26 @@ class Ledger:
         check_voice(actor, reason)
         return await self._poster.post([Order(c, actor, reason) for c in commands], tx)
 
-    async def submit(self, command: AnyCommand, *, actor: str, reason: str) -> Result:
-        """Apply or refuse one command, committed together with others that come meanwhile (L2)."""
+    async def distribute(
+        self, given: Distribution, *, actor: str, reason: str, tx: Connection | None = None
+    ) -> Distributed:
+        """Give one credit to each of up to 10,000 holders: what a run posts (L2, P5).
+
+        The same as that many `Credit`s under one reference, and quicker; each holder's part is
+        applied, replayed or refused for itself. Raises `Invalid` or `Missing` for the whole.
+        """
         check_voice(actor, reason)
+        return await self._poster.distribute(given, (actor, reason), tx)
+
+    async def submit(self, command: AnyCommand, *, actor: str, reason: str) -> Result:
+        """Apply or refuse one command, committed together with others that come meanwhile (L2).
+
+        A group does not reach beyond its batch: here it would be a batch of strangers, so it is
+        left aside.
+        """
+        check_voice(actor, reason)
+        if isinstance(command, Command) and command.group is not None:
+            command = msgspec.structs.replace(command, group=None)
         return await self._group_commit.submit(Order(command, actor, reason))
 
     async def add_asset(self, code: str, *, scale: int = 0) -> Asset:

@@ -2,38 +2,32 @@
 
 from datetime import datetime
 
-from bursar.ledger.book import Book, Line
+from bursar.ledger.book import Book
 from bursar.ledger.catalogue import BREAKAGE, Kind
-from bursar.ledger.model import OWN_REFERENCES, Detail, HoldState
+from bursar.ledger.model import LONG_AGO, OWN_REFERENCES, Detail, Hold, HoldState
 from bursar.ledger.position import Position
 
 
-def settle(book: Book, position: Position, posting: int) -> None:
-    """Write what is due by the book's instant: lapses by deadline, then expiries by date.
+def settle(book: Book, position: Position, posting: int, back_at: datetime = LONG_AGO) -> None:
+    """Write what is due by the book's instant, in the order of time: lapses and expiries.
 
-    Each takes effect at its own deadline or date; credit that a lapse gives back to a lot whose
-    date has passed expires when it was given back.
+    Each takes effect at its own deadline or date; credit that is given back to a lot whose date has
+    passed expires when it was given back: by a lapse, or by an entry that took effect ``back_at``.
+    So the books say the same whether a wallet was looked at in between or not.
     """
     parts = position.parts
     if parts is None:
         return
-    given_back = _lapse(book, position, posting)
     due = [
-        (max(lot.expires_at, given_back.get(lot.seq, lot.expires_at)), lot)
-        for lot in parts.lots.values()
-        if lot.remaining and lot.expires_at is not None and lot.expires_at <= book.now
+        (hold.deadline, hold)
+        for hold in parts.holds.values()
+        if hold.state is HoldState.OPEN and hold.deadline is not None and hold.deadline <= book.now
     ]
-    for at, lot in sorted(due, key=lambda pair: (pair[0], pair[1].seq)):
-        line = Line(
-            posting=posting,
-            kind=Kind.EXPIRE,
-            amount=-lot.remaining,
-            reference=own_reference(Kind.EXPIRE, position),
-            house_account=BREAKAGE,
-            effective_at=at,
-            detail=Detail(lots=((lot.seq, -lot.remaining),)),
-        )
-        book.enter(position, line)
+    for deadline, hold in sorted(due, key=lambda pair: (pair[0], pair[1].seq)):
+        _expire(book, position, posting, back_at, before=deadline)
+        _lapse(book, position, posting, hold, deadline)
+        back_at = deadline
+    _expire(book, position, posting, back_at)
 
 
 def own_reference(kind: Kind, position: Position) -> str:
@@ -41,26 +35,43 @@ def own_reference(kind: Kind, position: Position) -> str:
     return f"{OWN_REFERENCES}{kind}:{position.seq + 1}"
 
 
-def _lapse(book: Book, position: Position, posting: int) -> dict[int, datetime]:
-    """Lapse what is due; return when each lot got credit back."""
-    parts = position.with_parts()
-    given_back: dict[int, datetime] = {}
+def _lapse(book: Book, position: Position, posting: int, hold: Hold, deadline: datetime) -> None:
+    """Give a hold back, as of its deadline."""
+    book.enter(
+        position,
+        posting,
+        Kind.LAPSE,
+        0,
+        own_reference(Kind.LAPSE, position),
+        held_change=-hold.remaining,
+        effective_at=deadline,
+        detail=Detail(hold=hold.reference, lots=position.into_lots(hold.draws, hold.remaining)),
+    )
+
+
+def _expire(
+    book: Book,
+    position: Position,
+    posting: int,
+    back_at: datetime,
+    before: datetime | None = None,
+) -> None:
+    """Let lots expire whose time has come, or came ``before`` an instant."""
     due = [
-        (hold.deadline, hold)
-        for hold in parts.holds.values()
-        if hold.state is HoldState.OPEN and hold.deadline is not None and hold.deadline <= book.now
+        (max(lot.expires_at, back_at), lot)
+        for lot in position.lots()
+        if lot.remaining and lot.expires_at is not None and lot.expires_at <= book.now
     ]
-    for deadline, hold in sorted(due, key=lambda pair: (pair[0], pair[1].seq)):
-        back = position.into_lots(hold.draws, hold.remaining)
-        line = Line(
-            posting=posting,
-            kind=Kind.LAPSE,
-            amount=0,
-            held_change=-hold.remaining,
-            reference=own_reference(Kind.LAPSE, position),
-            effective_at=deadline,
-            detail=Detail(hold=hold.reference, lots=back),
+    for at, lot in sorted(due, key=lambda pair: (pair[0], pair[1].seq)):
+        if before is not None and at >= before:
+            return
+        book.enter(
+            position,
+            posting,
+            Kind.EXPIRE,
+            -lot.remaining,
+            own_reference(Kind.EXPIRE, position),
+            house_account=BREAKAGE,
+            effective_at=at,
+            detail=Detail(lots=((lot.seq, -lot.remaining),)),
         )
-        book.enter(position, line)
-        given_back.update((seq, deadline) for seq, _ in back)
-    return given_back

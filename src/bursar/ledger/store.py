@@ -1,15 +1,17 @@
 """The SQL of the writing path: typed rows in and out."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from psycopg.types.numeric import Int4, Int8
 
-from bursar.ledger.book import Book, Positions, Reference, detail_text
+from bursar.ledger import columns
+from bursar.ledger.book import Book, Positions, Reference
 from bursar.ledger.catalogue import KINDS
+from bursar.ledger.distribution import PlainWallets, without_wallet
 from bursar.ledger.model import (
     Asset,
     AssetId,
@@ -21,7 +23,8 @@ from bursar.ledger.model import (
     WalletKey,
 )
 from bursar.ledger.position import Position
-from bursar.platform.arrays import Array, byteas, instants, int2s, int4s, int8s, spread, texts
+from bursar.platform.arrays import int4s, int8s, texts
+from bursar.platform.collector import paused_collector
 from bursar.platform.database import Connection
 from bursar.platform.sql import Queries
 
@@ -164,35 +167,58 @@ async def write_batch(
     Nothing of those is written, everything of the others is. ``voices`` are the actor and the
     reason of each of the book's postings; one without entries is not written.
     """
-    entries = sorted(book.entries, key=_place) if len(book.positions) > 1 else book.entries
-    keys = list(dict.fromkeys([(e.holder_id, e.asset_id) for e in entries]))
-    moved = [book.positions[key] for key in keys]
-    numbers = {key: number for number, key in enumerate(keys, 1)}
-    row = await _one(
-        connection,
-        "write_batch",
-        _wallet_columns(moved)
-        | _entry_columns(entries, numbers)
-        | _lot_columns(moved)
-        | _hold_columns(moved)
-        | _reversal_columns(moved)
-        | {
-            "now": book.now,
-            "existing": Int8(sum(1 for p in moved if p.read_seq)),
-            "p_posting_id": int8s(book.posting_ids),
-            "p_actor": texts([actor for actor, _ in voices]),
-            "p_reason": texts([reason for _, reason in voices]),
-        },
-    )
-    return {WalletKey(*keys[number - 1]) for number in row[0]}
+    with paused_collector():
+        values, keys = columns.of_batch(book)
+    lost = await write_columns(connection, values, voices)
+    return {WalletKey(*keys[number - 1]) for number in lost}
+
+
+async def write_columns(
+    connection: Connection, values: dict[str, Any], voices: Sequence[tuple[str, str]]
+) -> list[int]:
+    """Write a batch that is in columns; return the numbers of the wallets that had moved."""
+    values["p_actor"] = texts([actor for actor, _ in voices])
+    values["p_reason"] = texts([reason for _, reason in voices])
+    row = await _one(connection, "write_batch", values)
+    return list(row[0])
+
+
+async def read_plain_wallets(
+    connection: Connection, holder_ids: Sequence[int], asset_id: int, now: datetime, most: int
+) -> PlainWallets:
+    """Read, by column, the wallets on which nothing but the balance bears, in order.
+
+    ``most`` is the largest balance that leaves room.
+    """
+    values = {
+        "holder_ids": int8s(holder_ids),
+        "asset_id": Int4(asset_id),
+        "now": now,
+        "most": Int8(most),
+    }
+    rows = await _all(connection, "read_plain_wallets", values)
+    rows.sort()
+    return PlainWallets(*zip(*rows, strict=True)) if rows else without_wallet(())
+
+
+async def holders_without_wallet(
+    connection: Connection, holder_ids: Sequence[int], asset_id: int
+) -> list[int]:
+    """Say which of these numbers belong to holders without a wallet in the asset, in order."""
+    values = {"holder_ids": int8s(holder_ids), "asset_id": Int4(asset_id)}
+    rows = await _all(connection, "holders_without_wallet", values)
+    return sorted(row[0] for row in rows)
 
 
 async def resolve_holders(
     connection: Connection, external_ids: Sequence[str], *, enrol: Sequence[str]
 ) -> dict[str, int]:
-    """Return the numbers of ``external_ids``; those of ``enrol`` get one if they have none."""
+    """Return the numbers of ``external_ids``; those of ``enrol`` get one if they have none.
+
+    They are enrolled in one order by everybody: who meets waits, and nobody for each other.
+    """
     found = await _resolve(connection, external_ids)
-    new = [external_id for external_id in enrol if external_id not in found]
+    new = sorted({external_id for external_id in enrol if external_id not in found})
     if new:
         await connection.execute(QUERIES["enrol_holders"], {"external_ids": texts(new)})
         found |= await _resolve(connection, new)
@@ -266,127 +292,3 @@ async def _one(connection: Connection, query: str, values: dict[str, Any]) -> An
     cursor = connection.cursor(binary=True)
     await cursor.execute(QUERIES[query], values)
     return await cursor.fetchone()
-
-
-def _place(entry: Entry) -> tuple[int, int, int]:
-    return entry.holder_id, entry.asset_id, entry.seq
-
-
-def _spread_ints(name: str, values: Sequence[int], pack: Any, wrap: Any) -> dict[str, Any]:
-    array, everywhere = spread(values, pack)
-    return {name: array, f"{name}_all": wrap(everywhere or 0)}
-
-
-def _spread_instants(name: str, values: Sequence[datetime], default: datetime) -> dict[str, Any]:
-    array, everywhere = spread(values, instants)
-    return {name: array, f"{name}_all": everywhere or default}
-
-
-def _spread_texts(name: str, values: Sequence[str | None]) -> dict[str, Array | str | None]:
-    array, everywhere = spread(values, texts, nullable=True)
-    return {name: array, f"{name}_all": everywhere}
-
-
-_EPOCH: Final = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
-
-
-def _wallet_columns(moved: Sequence[Position]) -> dict[str, Any]:
-    return {
-        "w_holder_id": int8s([p.holder_id for p in moved]),
-        "w_asset_id": int4s([p.asset_id for p in moved]),
-        "w_read_seq": int8s([p.read_seq for p in moved]),
-        "w_seq": int8s([p.seq for p in moved]),
-        "w_balance": int8s([p.balance for p in moved]),
-        "w_head": byteas([p.head for p in moved]),
-        **_spread_ints("w_held", [p.held for p in moved], int8s, Int8),
-        **_spread_ints("w_credit_limit", [p.credit_limit for p in moved], int8s, Int8),
-        **_spread_ints("w_owed", [p.owed for p in moved], int8s, Int8),
-        **_spread_ints("w_open_lots", [p.open_lots for p in moved], int4s, Int4),
-        **_spread_ints("w_open_holds", [p.open_holds for p in moved], int4s, Int4),
-        **_spread_instants("w_recorded_at", [p.recorded_at for p in moved], _EPOCH),
-        **_spread_texts("w_state", [p.state for p in moved]),
-    }
-
-
-def _entry_columns(
-    entries: Sequence[Entry], numbers: Mapping[tuple[int, int], int]
-) -> dict[str, Any]:
-    details = [None if e.detail is None else detail_text(e.detail) for e in entries]
-    return {
-        "e_holder_id": int8s([e.holder_id for e in entries]),
-        "e_asset_id": int4s([e.asset_id for e in entries]),
-        "e_wallet": int8s([numbers[e.holder_id, e.asset_id] for e in entries]),
-        "e_seq": int8s([e.seq for e in entries]),
-        "e_balance": int8s([e.balance for e in entries]),
-        "e_checksum": byteas([e.checksum for e in entries]),
-        "e_detail": texts(details) if any(details) else texts(()),
-        "e_key_id": Int4(entries[0].key_id if entries else 0),
-        **_spread_ints("e_posting_id", [e.posting_id for e in entries], int8s, Int8),
-        **_spread_ints("e_amount", [e.amount for e in entries], int8s, Int8),
-        **_spread_ints("e_held_change", [e.held_change for e in entries], int8s, Int8),
-        **_spread_instants("e_effective_at", [e.effective_at for e in entries], _EPOCH),
-        **_spread_instants("e_recorded_at", [e.recorded_at for e in entries], _EPOCH),
-        **_spread_texts("e_kind", [e.kind for e in entries]),
-        **_spread_texts("e_reference", [e.reference for e in entries]),
-        **_spread_texts("e_house_account", [e.house_account for e in entries]),
-        **_spread_texts("e_source", [e.source for e in entries]),
-        **_spread_texts("e_metadata", [e.metadata for e in entries]),
-    }
-
-
-def _lot_columns(moved: Sequence[Position]) -> dict[str, Any]:
-    lots = [
-        (number, p, p.parts.lots[seq])
-        for number, p in enumerate(moved, 1)
-        if p.parts is not None
-        for seq in sorted(p.parts.changed_lots)
-    ]
-    return {
-        "l_holder_id": int8s([p.holder_id for _, p, _ in lots]),
-        "l_asset_id": int4s([p.asset_id for _, p, _ in lots]),
-        "l_wallet": int8s([number for number, _, _ in lots]),
-        "l_seq": int8s([lot.seq for _, _, lot in lots]),
-        "l_remaining": int8s([lot.remaining for _, _, lot in lots]),
-        "l_held": int8s([lot.held for _, _, lot in lots]),
-        "l_priority": int2s([lot.priority for _, _, lot in lots]),
-        "l_expires_at": instants([lot.expires_at for _, _, lot in lots]),
-        "l_origin": texts([lot.origin for _, _, lot in lots]),
-    }
-
-
-def _hold_columns(moved: Sequence[Position]) -> dict[str, Any]:
-    holds = [
-        (number, p, p.parts.holds[reference])
-        for number, p in enumerate(moved, 1)
-        if p.parts is not None
-        for reference in sorted(p.parts.changed_holds)
-    ]
-    draws = [",".join(f"{seq},{part}" for seq, part in hold.draws) for _, _, hold in holds]
-    return {
-        "h_holder_id": int8s([p.holder_id for _, p, _ in holds]),
-        "h_asset_id": int4s([p.asset_id for _, p, _ in holds]),
-        "h_wallet": int8s([number for number, _, _ in holds]),
-        "h_seq": int8s([hold.seq for _, _, hold in holds]),
-        "h_remaining": int8s([hold.remaining for _, _, hold in holds]),
-        "h_placed_at": instants([hold.placed_at for _, _, hold in holds]),
-        "h_deadline": instants([hold.deadline for _, _, hold in holds]),
-        "h_reference": texts([hold.reference for _, _, hold in holds]),
-        "h_state": texts([hold.state for _, _, hold in holds]),
-        "h_draws": texts([f"{{{text}}}" for text in draws]),
-    }
-
-
-def _reversal_columns(moved: Sequence[Position]) -> dict[str, Any]:
-    reversals = [
-        (number, p, seq, p.parts.reversed[seq])
-        for number, p in enumerate(moved, 1)
-        if p.parts is not None
-        for seq in sorted(p.parts.changed_reversals)
-    ]
-    return {
-        "r_holder_id": int8s([p.holder_id for _, p, _, _ in reversals]),
-        "r_asset_id": int4s([p.asset_id for _, p, _, _ in reversals]),
-        "r_wallet": int8s([number for number, _, _, _ in reversals]),
-        "r_seq": int8s([seq for _, _, seq, _ in reversals]),
-        "r_reversed": int8s([amount for _, _, _, amount in reversals]),
-    }

@@ -4,7 +4,7 @@ Both sides are one group by nature. Lots keep their terms on the way, so that a 
 prolongs nor shortens the life of credit: each parcel arrives as an entry of its own.
 """
 
-from bursar.ledger.book import Ask, Book, Line, line_of, opens_lot
+from bursar.ledger.book import Ask, Book, opens_lot
 from bursar.ledger.catalogue import TRANSIT, Kind
 from bursar.ledger.commands import Reverse, Transfer
 from bursar.ledger.draw import draw, negative, total
@@ -15,12 +15,10 @@ from bursar.ledger.model import (
     Entry,
     LotTerms,
     Refusal,
-    Status,
     WalletKey,
-    WalletState,
 )
 from bursar.ledger.position import Position
-from bursar.ledger.refusals import closed, frozen, insufficient, overflow
+from bursar.ledger.refusals import insufficient, overflow
 from bursar.ledger.settle import settle
 from bursar.ledger.undo import shares_back, takeable, undoing
 
@@ -28,15 +26,9 @@ _NO_DETAIL = Detail()
 
 
 def transfer(book: Book, ask: Ask, sender: Position, command: Transfer) -> Entry | Refusal:
-    """Decide a transfer; the sender's entry is the answer."""
-    if ask.other is None or ask.other == ask.key:
-        return Refusal(Status.INVALID, "to must be another holder", {"field": "to"})
+    """Decide a transfer; both sides are settled, and the sender's entry is the answer."""
+    assert ask.other is not None  # noqa: S101 - tells the type checker
     receiver = book.positions[ask.other]
-    settle(book, receiver, ask.posting)
-    if receiver.state == WalletState.CLOSED:
-        return closed("receiver")
-    if receiver.state == WalletState.FROZEN:
-        return frozen("receiver")
     if command.amount > MAX_AMOUNT - receiver.balance:
         return overflow(receiver)
     if command.amount > sender.room:
@@ -53,8 +45,9 @@ def transfer(book: Book, ask: Ask, sender: Position, command: Transfer) -> Entry
         legs=tuple(range(receiver.seq + 1, receiver.seq + 1 + len(parcels))),
         asked=command.amount,
     )
-    line = line_of(ask, Kind.TRANSFER_OUT, -command.amount, house_account=TRANSIT, detail=detail)
-    entry = book.enter(sender, line)
+    entry = book.answer(
+        sender, ask, Kind.TRANSFER_OUT, -command.amount, house_account=TRANSIT, detail=detail
+    )
     for number, (amount, terms) in enumerate(parcels):
         _receive(book, ask, receiver, amount, terms, number)
     return entry
@@ -66,15 +59,6 @@ def undo_transfer(
     """Reverse both sides: the sender gets what could be taken from the receiver."""
     detail = target.detail or _NO_DETAIL
     receiver = book.positions[WalletKey(detail.counterparty or 0, sender.asset_id)]
-    if command.policy == "net":
-        return Refusal(
-            Status.NOT_REVERSIBLE,
-            "a transfer is reversed by debt or clip: what is owed is owed to the house",
-            {"target": command.target, "policy": "net"},
-        )
-    settle(book, receiver, ask.posting)
-    if receiver.state == WalletState.CLOSED:
-        return closed("receiver")
     taken = takeable(receiver, command, want)
     if receiver.balance - taken < -MAX_AMOUNT:
         return overflow(receiver)
@@ -83,12 +67,11 @@ def undo_transfer(
     # decided
     back = shares_back(sender, target, taken)
     own = undoing(command, target, back, counterparty=receiver.holder_id)
-    line = line_of(ask, Kind.REVERSE, taken, house_account=TRANSIT, detail=own)
-    entry = book.enter(sender, line)
+    entry = book.answer(sender, ask, Kind.REVERSE, taken, house_account=TRANSIT, detail=own)
     shares = draw(receiver.lots(), receiver.plain, taken, first=detail.legs)
     far = Detail(lots=negative(shares), counterparty=sender.holder_id, target_kind=Kind.TRANSFER_IN)
     _far_side(book, ask, receiver, Kind.REVERSE, -taken, far, 0)
-    settle(book, sender, ask.posting)
+    settle(book, sender, ask.posting, entry.effective_at)
     return entry
 
 
@@ -109,17 +92,17 @@ def _far_side(
 ) -> None:
     """Enter a line in the other wallet, under a reference unique there as the sender's is."""
     command = ask.command
-    line = Line(
-        posting=ask.posting,
-        kind=kind,
-        amount=amount,
-        reference=f"{OWN_REFERENCES}from:{ask.key.holder_id}:{number}:{command.reference}",
+    book.enter(
+        receiver,
+        ask.posting,
+        kind,
+        amount,
+        f"{OWN_REFERENCES}from:{ask.key.holder_id}:{number}:{command.reference}",
         house_account=TRANSIT,
         source=command.source,
         effective_at=command.effective_at,
         detail=detail,
     )
-    book.enter(receiver, line)
 
 
 def _terms(position: Position, seq: int) -> LotTerms | None:

@@ -3,7 +3,7 @@
 from bursar.ledger.catalogue import Kind
 from bursar.ledger.commands import Reverse
 from bursar.ledger.draw import Shares, give_back, negative, total
-from bursar.ledger.model import Detail, Entry
+from bursar.ledger.model import Detail, Entry, WalletKey
 from bursar.ledger.position import Position
 
 _NO_DETAIL = Detail()
@@ -27,6 +27,13 @@ def shares_back(position: Position, target: Entry, amount: int) -> Shares:
     plain_back = min(amount, max(0, of_plain - done))
     back = give_back(shares, amount - plain_back, skip=max(0, done - of_plain))
     return position.into_lots(back, amount)
+
+
+def far_side(target: Entry) -> WalletKey | None:
+    """Name the receiver's wallet, if ``target`` is a transfer."""
+    if target.kind is not Kind.TRANSFER_OUT or target.detail is None:
+        return None
+    return WalletKey(target.detail.counterparty or 0, target.asset_id)
 
 
 def undoing(

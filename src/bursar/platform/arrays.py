@@ -7,19 +7,18 @@ the type (``%(x)s::bigint[]``).
 
 import struct
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
 
 from psycopg.abc import AdaptContext
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
-T = TypeVar("T")
-
 _HEADER: Final = struct.Struct("!iiiii")
 _LENGTH: Final = struct.Struct("!i")
 _NULL: Final = _LENGTH.pack(-1)
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_EPOCH_DAY: Final = _EPOCH.toordinal()
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -79,9 +78,14 @@ def instants(values: Sequence[datetime | None]) -> Array:
     )
 
 
+def dates(values: Sequence[date]) -> Array:
+    """Pack a ``date[]``."""
+    return _fixed(1082, "i", 4, [value.toordinal() - _EPOCH_DAY for value in values])
+
+
 def spread(
-    values: Sequence[T], pack: Callable[[Sequence[T]], Array], *, nullable: bool = False
-) -> tuple[Array, T | None]:
+    values: Sequence[Any], pack: Callable[[Any], Array], *, nullable: bool = False
+) -> tuple[Array, Any]:
     """Pack a column for ``coalesce(array element, one value)``.
 
     A column that is the same throughout travels once, beside an empty array: `unnest` fills up

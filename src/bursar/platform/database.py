@@ -29,8 +29,8 @@ SERVICE_ROLE: Final = "bursar_service"
 CONTENTION: Final = (errors.DeadlockDetected, errors.SerializationFailure)
 """Errors that say: the same transaction may succeed if it is tried again."""
 
-REFUSED_DATA: Final = (errors.DataError, errors.IntegrityError)
-"""Errors that say: the database will not take these values."""
+REFUSED_DATA: Final = (errors.DataError, errors.IntegrityError, errors.RaiseException)
+"""Errors that say: the database will not take these values; a trigger may say so too."""
 
 _AWAY: Final = (
     errors.OperationalError,

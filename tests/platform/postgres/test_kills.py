@@ -130,7 +130,8 @@ def test_shared_memory_in_use_is_waited_for_when_the_server_was_not_ours(yard: A
         assert "shared memory block" in caught.value.message
     finally:
         os.kill(backend, signal.SIGCONT)
-    assert yard.start(data_dir).started
+    # the start that gave up may have left a launch behind that now succeeds: a new one either way
+    assert yard.start(data_dir).pid != foreign
     connection.close()
 
 

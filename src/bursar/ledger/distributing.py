@@ -1,0 +1,112 @@
+"""Posting a distribution: the plain wallets by column, the others as commands (L2)."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
+from typing import Final
+
+from bursar.ledger import columns, store
+from bursar.ledger.checksum import Seal
+from bursar.ledger.commands import AnyCommand
+from bursar.ledger.distribution import (
+    Distributed,
+    Distribution,
+    PlainWallets,
+    decide_plain,
+    without_wallet,
+)
+from bursar.ledger.model import MAX_AMOUNT, Asset, Refusal, Result, Status
+from bursar.platform.collector import paused_collector
+from bursar.platform.database import CONTENTION, REFUSED_DATA, Connection
+
+PostRest = Callable[[Sequence[AnyCommand]], Awaitable[list[Result]]]
+"""Posts commands the general way, on the same connection."""
+
+Voice = tuple[str, str]
+
+_NONE: Final = without_wallet(())
+
+
+async def distribute(
+    connection: Connection,
+    seal: Seal,
+    asset: Asset,
+    given: Distribution,
+    voice: Voice,
+    post_rest: PostRest,
+    *,
+    in_tx: bool,
+) -> Distributed:
+    """Post one distribution; see `Ledger.distribute`.
+
+    What is not plain, has lost a race or was given before goes the general way, which knows
+    replays, refusals and locks.
+    """
+    amounts = dict(zip(given.holder_ids, given.amounts, strict=True))
+    done: set[int] = set()
+    if given.lot is None:
+        try:
+            async with connection.transaction() if in_tx else nullcontext():
+                done = await _grant_plain(connection, seal, asset, given, amounts, voice)
+        except (*REFUSED_DATA, *CONTENTION):
+            done = set()
+    rest = [given.credit(h, amount) for h, amount in amounts.items() if h not in done]
+    results = await post_rest(rest) if rest else []
+    refused: dict[int, Refusal] = {}
+    replayed = 0
+    for command, result in zip(rest, results, strict=True):
+        replayed += result.status is Status.REPLAYED
+        if result.refusal is not None:
+            refused[command.holder_id or 0] = result.refusal
+    return Distributed(len(amounts) - replayed - len(refused), replayed, refused)
+
+
+async def _grant_plain(
+    connection: Connection,
+    seal: Seal,
+    asset: Asset,
+    given: Distribution,
+    amounts: dict[int, int],
+    voice: Voice,
+) -> set[int]:
+    """Grant to the plain wallets; return the holders who now have it."""
+    now, posting_ids = await store.open_batch(connection, 1)
+    if given.effective_at is not None and given.effective_at > now:
+        return set()
+    most = MAX_AMOUNT - max(amounts.values())
+    there = await store.read_plain_wallets(connection, list(amounts), asset.asset_id, now, most)
+    new = _NONE
+    if len(there.holder_ids) < len(amounts):
+        seen = set(there.holder_ids)
+        others = [holder_id for holder_id in amounts if holder_id not in seen]
+        found = await store.holders_without_wallet(connection, others, asset.asset_id)
+        new = without_wallet(found)
+    wallets = _joined(there, new)
+    if not wallets.holder_ids:
+        return set()
+    with paused_collector():
+        grants = decide_plain(
+            given,
+            wallets,
+            [amounts[holder_id] for holder_id in wallets.holder_ids],
+            asset_id=asset.asset_id,
+            posting_id=posting_ids[0],
+            now=now,
+            seal=seal,
+        )
+        values = columns.of_grants(grants, seal.key_id)
+    lost = await store.write_columns(connection, values, [voice])
+    done = set(wallets.holder_ids)
+    return done - {wallets.holder_ids[number - 1] for number in lost}
+
+
+def _joined(there: PlainWallets, new: PlainWallets) -> PlainWallets:
+    """Put wallets that are there before those that are not."""
+    if not new.holder_ids:
+        return there
+    return PlainWallets(
+        [*there.holder_ids, *new.holder_ids],
+        [*there.seqs, *new.seqs],
+        [*there.balances, *new.balances],
+        [*there.credit_limits, *new.credit_limits],
+        [*there.heads, *new.heads],
+    )
