@@ -33,7 +33,8 @@ select 'house_total',
        json_build_object('amount', t.amount, 'entries', t.entries) end,
        count(*) over ()
   from (select e.asset_id, e.house_account as account, e.kind,
-               (e.recorded_at at time zone 'UTC')::date as day,
+               case when %(end)s::date - %(first)s::date = 1 then %(first)s::date
+                    else (e.recorded_at at time zone 'UTC')::date end as day,
                -sum(e.amount) as amount, count(*) as entries
           from bursar.entries e
          where e.recorded_at >= coalesce(%(first)s::date::timestamp at time zone 'UTC', '-infinity')

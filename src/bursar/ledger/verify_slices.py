@@ -19,7 +19,7 @@ from bursar.ledger.catalogue import Kind
 from bursar.ledger.checksum import Seal
 from bursar.ledger.findings import Finding, Outcome, key_of, read_findings
 from bursar.ledger.model import GENESIS
-from bursar.platform.arrays import int4s, int8s, texts
+from bursar.platform.arrays import texts
 from bursar.platform.database import Connection, Database
 from bursar.platform.sql import Queries
 
@@ -114,20 +114,16 @@ class Question(msgspec.Struct, frozen=True):
         }
         room = {"room": Int4(self.room)}
         [row] = await _all(connection, "check_chains", bounds | key)
-        wallets, entries, noted, unverifiable, keyed, *keys = row
+        wallets, entries, unverifiable, keyed, noted, floor_tested, sound = row
         results = []
-        for query, holder_ids, asset_ids in (
-            ("explain_chains", keys[0], keys[1]),
-            ("check_floors", keys[2], keys[3]),
-        ):
-            if holder_ids:
-                named = {"holder_ids": int8s(holder_ids), "asset_ids": int4s(asset_ids)}
-                more = key if query == "explain_chains" else {}
-                results.append(read_findings(await _all(connection, query, named | more | room)))
+        if not sound:
+            rows = await _all(connection, "explain_chains", bounds | key | room)
+            results.append(read_findings(rows))
         if keyed:
             results.append(await self._check_seals(connection, bounds))
-        noted_values = {"noted": noted > 0}
-        rows = await _all(connection, "check_parts", bounds | noted_values | room)
+        if floor_tested:
+            results.append(read_findings(await _all(connection, "check_floors", bounds | room)))
+        rows = await _all(connection, "check_parts", bounds | {"noted": noted} | room)
         results.append(read_findings(rows))
         return Outcome(
             wallets=wallets,

@@ -3,88 +3,69 @@
 -- what the entries say against what is there, only where the two differ.
 
 -- name: check_chains
--- Does every entry of these holders follow from the one before it, and every wallet from its last
--- entry? One pass; answers with counts, the wallets in doubt, and those whose floor was tested by
--- a hold or a debt. What exactly is wrong is for `explain_chains` and `check_floors` to say.
-with link as (
-    select e.holder_id, e.asset_id, e.key_id, e.seq, e.amount, e.held_change, e.balance,
-           e.recorded_at, e.checksum, e.detail,
-           lead(e.seq) over chain is null as is_last,
-           e.balance - e.amount = lag(e.balance, 1, 0::bigint) over chain
+-- Does every entry of these holders follow from the one before it, and every wallet's row from its
+-- last entry? One pass that only counts; what exactly is wrong is for `explain_chains` to say.
+-- A wallet was tested at its floor where a hold was placed or a debt was made.
+with wallet as (
+    select w.holder_id, w.asset_id, w.seq, w.balance, w.recorded_at, w.head
+      from bursar.wallets w
+     where w.holder_id > %(after)s
+       and w.holder_id <= %(upto)s
+), link as (
+    select e.key_id,
+           e.seq = w.seq                                           as is_head,
+           e.detail is not null or e.held_change <> 0              as is_noted,
+           e.held_change > 0 or e.amount < 0 and e.balance < 0     as is_floor_test,
+           e.seq = row_number() over chain
+           and e.seq <= w.seq
+           and e.balance - e.amount = lag(e.balance, 1, 0::bigint) over chain
            and e.recorded_at >= lag(e.recorded_at, 1, e.recorded_at) over chain
            and e.effective_at <= e.recorded_at
-           and case when e.key_id = 0
-                    then e.checksum = sha256(
-                             lag(e.checksum, 1, %(genesis)s::bytea) over chain
-                             || record_send(row(e.holder_id, e.asset_id, e.key_id, e.seq,
-                                                e.posting_id, e.amount, e.held_change, e.balance,
-                                                e.effective_at, e.recorded_at, e.kind, e.reference,
-                                                e.house_account, e.source, e.metadata, e.detail)))
-                    else true end as is_sound
+           and (e.seq < w.seq
+                or e.balance = w.balance and e.recorded_at = w.recorded_at and e.checksum = w.head)
+           and (e.key_id <> 0
+                or e.checksum = sha256(
+                       lag(e.checksum, 1, %(genesis)s::bytea) over chain
+                       || record_send(row(e.holder_id, e.asset_id, e.key_id, e.seq, e.posting_id,
+                                          e.amount, e.held_change, e.balance, e.effective_at,
+                                          e.recorded_at, e.kind, e.reference, e.house_account,
+                                          e.source, e.metadata, e.detail))))
+           and (%(key_id)s = 0 or e.key_id <> 0 or lag(e.key_id, 1, 0::smallint) over chain = 0)
+           and (e.key_id <> 0 or (e.recorded_at < %(keyed_since)s::timestamptz) is not false)
+                                                                   as is_sound
       from bursar.entries e
+      left join wallet w using (holder_id, asset_id)
      where e.holder_id > %(after)s
        and e.holder_id <= %(upto)s
     window chain as (partition by e.holder_id, e.asset_id order by e.seq)
-), folded as (
-    select holder_id, asset_id,
-           count(*)                                         as entries,
-           bool_and(is_sound)                               as is_sound,
-           min(seq)                                         as first_seq,
-           max(seq)                                         as seq,
-           sum(held_change)                                 as held,
-           max(held_change)                                 as most_held,
-           max(checksum)    filter (where is_last)          as head,
-           max(balance)     filter (where is_last)          as balance,
-           max(recorded_at) filter (where is_last)          as recorded_at,
-           min(balance)     filter (where amount < 0)       as lowest,
-           count(detail)                                    as noted,
-           count(*) filter (where key_id not in (0, %(key_id)s))  as unverifiable,
-           count(*) filter (where key_id = nullif(%(key_id)s, 0)) as keyed,
-           %(key_id)s > 0
-           and coalesce(max(seq) filter (where key_id = 0)
-                        > min(seq) filter (where key_id <> 0), false)
-           or count(*) filter (where key_id = 0
-                                 and recorded_at >= %(keyed_since)s::timestamptz) > 0
-                                                            as is_downgraded
-      from link
-     group by holder_id, asset_id
-), weighed as (
-    select holder_id, asset_id, f.entries, f.noted, f.unverifiable, f.keyed,
-           f.lowest < 0 or f.most_held > 0 as is_bound,
-           (f.is_sound and not f.is_downgraded and f.first_seq = 1 and f.entries = f.seq
-            and w.seq = f.seq and w.balance = f.balance and w.held = f.held and w.head = f.head
-            and w.recorded_at = f.recorded_at) is not true as is_doubtful
-      from folded f
-      full join (select w.holder_id, w.asset_id, w.seq, w.balance, w.held, w.head, w.recorded_at
-                   from bursar.wallets w
-                  where w.holder_id > %(after)s
-                    and w.holder_id <= %(upto)s) w using (holder_id, asset_id)
 )
-select count(*), coalesce(sum(entries), 0)::bigint, coalesce(sum(noted), 0)::bigint,
-       coalesce(sum(unverifiable), 0)::bigint, coalesce(sum(keyed), 0)::bigint,
-       coalesce(array_agg(holder_id) filter (where is_doubtful), '{}'),
-       coalesce(array_agg(asset_id)  filter (where is_doubtful), '{}'),
-       coalesce(array_agg(holder_id) filter (where is_bound), '{}'),
-       coalesce(array_agg(asset_id)  filter (where is_bound), '{}')
-  from weighed;
+select (select count(*) from wallet)                                as wallets,
+       count(*)                                                     as entries,
+       count(*) filter (where key_id not in (0, %(key_id)s))        as unverifiable,
+       count(*) filter (where key_id = nullif(%(key_id)s, 0))       as keyed,
+       coalesce(bool_or(is_noted), false)                           as noted,
+       coalesce(bool_or(is_floor_test), false)                      as floor_tested,
+       coalesce(bool_and(is_sound is true), true)
+       and count(*) filter (where is_head) = (select count(*) from wallet)  as sound
+  from link;
 
 -- name: explain_chains
--- What is wrong with the wallets in doubt, row by row. After a gap nothing can be said about the
--- entry that follows it; after a checksum that was changed alone, the next one still holds.
-with doubtful as (
-    select * from unnest(%(holder_ids)s::bigint[], %(asset_ids)s::integer[]) as d (holder_id, asset_id)
-), link as (
+-- What is wrong with the chains of these holders, row by row. After a gap nothing can be said about
+-- the entry that follows it; after a checksum that was changed alone, the next one still holds.
+with link as (
     select e.*,
            lag(e.seq, 1, 0::bigint)                    over chain as previous_seq,
            lag(e.balance, 1, 0::bigint)                over chain as previous_balance,
            lag(e.recorded_at)                          over chain as previous_recorded_at,
            lag(e.checksum, 1, %(genesis)s::bytea)      over chain as previous_checksum,
            bool_or(e.key_id <> 0)                      over chain as is_after_key,
+           lead(e.seq)                                 over chain is null as is_last,
            record_send(row(e.holder_id, e.asset_id, e.key_id, e.seq, e.posting_id, e.amount,
                            e.held_change, e.balance, e.effective_at, e.recorded_at, e.kind,
                            e.reference, e.house_account, e.source, e.metadata, e.detail)) as record
-      from doubtful d
-      join bursar.entries e using (holder_id, asset_id)
+      from bursar.entries e
+     where e.holder_id > %(after)s
+       and e.holder_id <= %(upto)s
     window chain as (partition by e.holder_id, e.asset_id order by e.seq)
 ), sealed as (
     select l.*, l.seq = l.previous_seq + 1 as follows,
@@ -92,14 +73,15 @@ with doubtful as (
            lag(sha256(l.previous_checksum || l.record))
                over (partition by l.holder_id, l.asset_id order by l.seq) as previous_expected
       from link l
-), folded as (
-    select holder_id, asset_id, count(*) as entries, max(seq) as seq,
-           sum(held_change)                                  as held,
-           (array_agg(balance order by seq desc))[1]         as balance,
-           (array_agg(checksum order by seq desc))[1]        as head,
-           (array_agg(recorded_at order by seq desc))[1]     as recorded_at
+), last as (
+    select holder_id, asset_id, seq, balance, checksum as head, recorded_at
       from link
-     group by holder_id, asset_id
+     where is_last
+), wallet as (
+    select w.holder_id, w.asset_id, w.seq, w.balance, w.head, w.recorded_at
+      from bursar.wallets w
+     where w.holder_id > %(after)s
+       and w.holder_id <= %(upto)s
 ), finding as (
     select 'sequence_gap' as kind, holder_id, asset_id, previous_seq + 1 as seq,
            json_build_object('seq', previous_seq + 1) as expected,
@@ -109,8 +91,8 @@ with doubtful as (
      union all
     select 'sequence_gap', holder_id, asset_id, f.seq + 1,
            json_build_object('last', w.seq), json_build_object('last', f.seq)
-      from folded f
-      join bursar.wallets w using (holder_id, asset_id)
+      from last f
+      join wallet w using (holder_id, asset_id)
      where w.seq > f.seq
      union all
     select 'balance_after', holder_id, asset_id, seq,
@@ -150,25 +132,54 @@ with doubtful as (
     select 'wallet', holder_id, asset_id, null,
            case when f.seq is not null then
            json_build_object('seq', f.seq, 'balance', f.balance, 'head', encode(f.head, 'hex'),
-                             'held', case when f.entries = f.seq then f.held else w.held end,
                              'recorded_at', f.recorded_at) end,
            case when w.seq is not null then
            json_build_object('seq', w.seq, 'balance', w.balance, 'head', encode(w.head, 'hex'),
-                             'held', w.held, 'recorded_at', w.recorded_at) end
-      from doubtful
-      left join folded f using (holder_id, asset_id)
-      left join bursar.wallets w using (holder_id, asset_id)
+                             'recorded_at', w.recorded_at) end
+      from last f
+      full join wallet w using (holder_id, asset_id)
      where f.seq is null
         or w.seq is null
         or w.seq <= f.seq
-           and (w.seq <> f.seq or w.balance <> f.balance or w.head <> f.head
-                or w.recorded_at <> f.recorded_at or w.held <> f.held and f.entries = f.seq)
+           and (f.seq, f.balance, f.head, f.recorded_at) <> (w.seq, w.balance, w.head, w.recorded_at)
 )
 select x.kind, json_build_object('holder', x.holder_id, 'asset', a.code, 'seq', x.seq),
        x.expected, x.found, count(*) over ()
   from finding x
   left join bursar.assets a using (asset_id)
  order by x.holder_id, x.asset_id, x.seq nulls last, x.kind
+ limit %(room)s;
+
+-- name: check_floors
+-- Did an entry that spends or sets aside leave less than nothing, the credit line of that moment
+-- included (L4)? A reversal may, by its policy; a limit may be lowered under a debt.
+with tested as (
+    select distinct e.holder_id, e.asset_id
+      from bursar.entries e
+     where e.holder_id > %(after)s
+       and e.holder_id <= %(upto)s
+       and (e.held_change > 0 or e.amount < 0 and e.balance < 0)
+), entry as (
+    select e.holder_id, e.asset_id, e.seq, e.kind, e.amount, e.balance,
+           sum(e.held_change) over earlier as held,
+           max(case when e.kind = 'limit'
+                    then array[e.seq, (e.detail ->> 'limit')::bigint] end) over earlier as line
+      from tested
+      join bursar.entries e using (holder_id, asset_id)
+     where e.holder_id > %(after)s
+       and e.holder_id <= %(upto)s
+    window earlier as (partition by e.holder_id, e.asset_id order by e.seq
+                       rows unbounded preceding)
+)
+select 'floor', json_build_object('holder', x.holder_id, 'asset', a.code, 'seq', x.seq),
+       json_build_object('available, at least', -coalesce(x.line[2], 0)),
+       json_build_object('available', x.balance - x.held), count(*) over ()
+  from entry x
+  left join bursar.assets a using (asset_id)
+ where x.balance - x.held + coalesce(x.line[2], 0) < 0
+   and (x.kind = 'hold'
+        or x.kind in ('spend', 'transfer_out', 'expire', 'withhold', 'adjust') and x.amount < 0)
+ order by x.holder_id, x.asset_id, x.seq
  limit %(room)s;
 
 -- name: read_seals
@@ -188,30 +199,6 @@ select s.previous, s.record, s.checksum
  where s.key_id = %(key_id)s
    and s.follows;
 
--- name: check_floors
--- Did an entry that spends or sets aside leave less than nothing, the credit line of that moment
--- included (L4)? A reversal may, by its policy; a limit may be lowered under a debt.
-with entry as (
-    select e.holder_id, e.asset_id, e.seq, e.kind, e.amount, e.balance,
-           sum(e.held_change) over earlier as held,
-           max(case when e.kind = 'limit'
-                    then array[e.seq, (e.detail ->> 'limit')::bigint] end) over earlier as line
-      from unnest(%(holder_ids)s::bigint[], %(asset_ids)s::integer[]) as b (holder_id, asset_id)
-      join bursar.entries e using (holder_id, asset_id)
-    window earlier as (partition by e.holder_id, e.asset_id order by e.seq
-                       rows unbounded preceding)
-)
-select 'floor', json_build_object('holder', x.holder_id, 'asset', a.code, 'seq', x.seq),
-       json_build_object('available, at least', -coalesce(x.line[2], 0)),
-       json_build_object('available', x.balance - x.held), count(*) over ()
-  from entry x
-  left join bursar.assets a using (asset_id)
- where x.balance - x.held + coalesce(x.line[2], 0) < 0
-   and (x.kind = 'hold'
-        or x.kind in ('spend', 'transfer_out', 'expire', 'withhold', 'adjust') and x.amount < 0)
- order by x.holder_id, x.asset_id, x.seq
- limit %(room)s;
-
 -- name: check_parts
 -- Are the lots, holds, reversed amounts, limits, states and counts of these holders what the
 -- details of their entries add up to (L5–L8)? `position.fold`, said in sets.
@@ -222,7 +209,7 @@ with note as materialized (
      where %(noted)s
        and e.holder_id > %(after)s
        and e.holder_id <= %(upto)s
-       and (e.detail is not null or e.kind = 'hold')
+       and (e.detail is not null or e.held_change <> 0)
 ), ended as (
     select holder_id, asset_id, detail ->> 'hold' as reference, sum(held_change) as change,
            (array_agg(kind order by seq desc))[1] as kind
@@ -285,8 +272,10 @@ with note as materialized (
      where detail ? 'reverses'
      group by 1, 2, 3
 ), wallet_row as (
-    select holder_id, asset_id, f.owed, f.credit_limit, f.state, l.open_lots, h.open_holds
-      from (select holder_id, asset_id, sum((detail ->> 'owed')::bigint) as owed,
+    select holder_id, asset_id, f.held, f.owed, f.credit_limit, f.state, l.open_lots,
+           h.open_holds
+      from (select holder_id, asset_id, sum(held_change) as held,
+                   sum((detail ->> 'owed')::bigint) as owed,
                    (array_agg((detail ->> 'limit')::bigint order by seq desc)
                         filter (where detail ? 'limit'))[1] as credit_limit,
                    (array_agg(detail ->> 'state' order by seq desc)
@@ -304,16 +293,18 @@ with note as materialized (
      where holder_id > %(after)s and holder_id <= %(upto)s
 ), finding as (
     select 'wallet' as kind, holder_id, asset_id, null::bigint as seq, null as reference,
-           json_build_object('owed', coalesce(f.owed, 0),
+           json_build_object('held', coalesce(f.held, 0), 'owed', coalesce(f.owed, 0),
                              'credit_limit', coalesce(f.credit_limit, 0),
                              'state', coalesce(f.state, 'active'),
                              'open_lots', coalesce(f.open_lots, 0),
                              'open_holds', coalesce(f.open_holds, 0)) as expected,
-           json_build_object('owed', w.owed, 'credit_limit', w.credit_limit, 'state', w.state,
-                             'open_lots', w.open_lots, 'open_holds', w.open_holds) as found
+           json_build_object('held', w.held, 'owed', w.owed, 'credit_limit', w.credit_limit,
+                             'state', w.state, 'open_lots', w.open_lots,
+                             'open_holds', w.open_holds) as found
       from wallet w
       left join wallet_row f using (holder_id, asset_id)
-     where w.owed <> coalesce(f.owed, 0)
+     where w.held <> coalesce(f.held, 0)
+        or w.owed <> coalesce(f.owed, 0)
         or w.credit_limit <> coalesce(f.credit_limit, 0)
         or w.state <> coalesce(f.state, 'active')
         or w.open_lots <> coalesce(f.open_lots, 0)
