@@ -1,12 +1,14 @@
 """The ledger: everything that may be asked of it, one method each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from bursar.ledger import store
+from bursar.ledger import export, store, verify
 from bursar.ledger.checksum import Seal
 from bursar.ledger.commands import AnyCommand
+from bursar.ledger.findings import Checkpoint, Report
 from bursar.ledger.group_commit import GroupCommit
 from bursar.ledger.model import MAX_BATCH, Asset, Result
 from bursar.ledger.posting import Order, Poster
@@ -93,6 +95,32 @@ class Ledger:
         """List every asset by code."""
         async with self.database.connection() as connection:
             return list((await store.read_assets(connection)).values())
+
+    async def verify(
+        self,
+        *,
+        first_holder: int | None = None,
+        last_holder: int | None = None,
+        keyed_since: datetime | None = None,
+        resume: Checkpoint | None = None,
+        progress: Callable[[Checkpoint], None] | None = None,
+        workers: int = 2,
+    ) -> Report:
+        """Recompute everything that follows from the entries; see `verify.verify` (L10)."""
+        return await verify.verify(
+            self.database,
+            self.seal,
+            first_holder=first_holder,
+            last_holder=last_holder,
+            keyed_since=keyed_since,
+            resume=resume,
+            progress=progress,
+            workers=workers,
+        )
+
+    async def export(self, format: export.Format, write: export.Write) -> int:  # noqa: A002
+        """Write the whole journal as ``beancount`` or ``csv``; returns its entries (L11)."""
+        return await export.export(self.database, format, write)
 
 
 def check_voice(actor: str, reason: str) -> None:
