@@ -10,8 +10,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bursar.cli import errors, output
 from bursar.cli.progress import meter
-from bursar.cli.restoring import check_restored
 from bursar.cli.session import Json, Where, command_group, must_exist, place
+from bursar.cli.verify import check_all, show_report
 from bursar.platform import backup as backups
 from bursar.platform import postgres
 from bursar.platform.errors import Invalid, Rejected
@@ -161,12 +161,15 @@ def restore(
         done = backups.restore(
             file, address.owner_url, replace=replace, postgres_bin=found.postgres_bin
         )
-    check = check_restored(address.url)
+    report = check_all(address.url)
     if as_json:
         shape = {"schema": done.manifest.schema_version, "migrated": done.migrated}
-        output.emit({"file": str(file)} | shape | {"verify": check})
+        output.emit({"file": str(file)} | shape | {"ok": report.ok, "verify": report})
     else:
-        output.say(f"restored from {file}; {check}")
+        output.say(f"restored from {file}")
+        show_report(report)
+    if not report.ok:
+        raise typer.Exit(errors.EXIT_CODES["broken"])
 
 
 @app.command()
@@ -208,8 +211,8 @@ def without_secret(address: str) -> str:
         (key, "***" if "password" in key else value)
         for key, value in parse_qsl(split.query, keep_blank_values=True)
     ]
-    netloc = f"{name}{':***' if colon else ''}{at}{host}"
-    return split._replace(netloc=netloc, query=urlencode(query, safe="*", quote_via=quote)).geturl()
+    shown = f"{split.scheme}://{name}{':***' if colon else ''}{at}{host}{split.path}"
+    return f"{shown}?{urlencode(query, safe='*', quote_via=quote)}" if query else shown
 
 
 def _own(where: str | None) -> Path:

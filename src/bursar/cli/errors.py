@@ -57,6 +57,11 @@ def report_usage(error: TyperException, *, as_json: bool) -> int:
     return _USAGE
 
 
+def tell(text: str) -> None:
+    """Write a remark for people to standard error."""
+    sys.stderr.write(text + "\n")
+
+
 def write_json(answer: object) -> None:
     """Write one object to standard error; what JSON does not know is written as text."""
     sys.stderr.write(msgspec.json.encode(answer, enc_hook=str).decode() + "\n")

@@ -26,6 +26,11 @@ class Meter:
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=done)
 
+    def say(self, what: str) -> None:
+        """Say what is being done."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, description=what)
+
 
 @contextmanager
 def meter(what: str, total: int | None = None, *, wanted: bool = True) -> Iterator[Meter]:
@@ -33,7 +38,7 @@ def meter(what: str, total: int | None = None, *, wanted: bool = True) -> Iterat
     if not wanted or not sys.stderr.isatty():
         yield Meter()
         return
-    columns = [SpinnerColumn(), TextColumn(what), TimeElapsedColumn()]
+    columns = [SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()]
     if total is not None:
         columns.insert(2, BarColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as progress:

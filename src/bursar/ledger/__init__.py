@@ -25,6 +25,7 @@ from bursar.ledger.commands import (
     Transfer,
 )
 from bursar.ledger.explain import Explanation
+from bursar.ledger.findings import Checkpoint, Finding, Report
 from bursar.ledger.follow import Handler, Lag, Posted
 from bursar.ledger.model import (
     MAX_AMOUNT,
@@ -50,6 +51,7 @@ __all__ = [
     "AnyCommand",
     "Asset",
     "Capture",
+    "Checkpoint",
     "Command",
     "Credit",
     "Debit",
@@ -57,6 +59,7 @@ __all__ = [
     "Expire",
     "Explanation",
     "Filter",
+    "Finding",
     "Handler",
     "Hold",
     "HoldState",
@@ -71,6 +74,7 @@ __all__ = [
     "Posting",
     "Refusal",
     "Release",
+    "Report",
     "Result",
     "Reverse",
     "Seal",

@@ -1,6 +1,6 @@
 """The ledger: everything that may be asked of it, one method each."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -9,12 +9,13 @@ from typing import Literal, Self
 
 import msgspec
 
-from bursar.ledger import reading, store
+from bursar.ledger import export, reading, store, verify
 from bursar.ledger.catalogue import Kind
 from bursar.ledger.checksum import Seal
 from bursar.ledger.commands import AnyCommand, Command
 from bursar.ledger.distribution import Distributed, Distribution
 from bursar.ledger.explain import Explanation, explain
+from bursar.ledger.findings import Checkpoint, Report
 from bursar.ledger.follow import Handler, Lag, follow_once, read_lag
 from bursar.ledger.group_commit import GroupCommit
 from bursar.ledger.model import MAX_BATCH, Asset, Entry, Result, Wallet, WalletKey
@@ -232,6 +233,32 @@ class Ledger:
         """List every asset by code."""
         async with self.database.connection() as connection:
             return list((await store.read_assets(connection)).values())
+
+    async def verify(
+        self,
+        *,
+        first_holder: int | None = None,
+        last_holder: int | None = None,
+        keyed_since: datetime | None = None,
+        resume: Checkpoint | None = None,
+        progress: Callable[[Checkpoint], None] | None = None,
+        workers: int = 2,
+    ) -> Report:
+        """Recompute everything that follows from the entries; see `verify.verify` (L10)."""
+        return await verify.verify(
+            self.database,
+            self.seal,
+            first_holder=first_holder,
+            last_holder=last_holder,
+            keyed_since=keyed_since,
+            resume=resume,
+            progress=progress,
+            workers=workers,
+        )
+
+    async def export(self, format: export.Format, write: export.Write) -> int:  # noqa: A002
+        """Write the whole journal as ``beancount`` or ``csv``; returns its entries (L11)."""
+        return await export.export(self.database, format, write)
 
     @asynccontextmanager
     async def _wallet(

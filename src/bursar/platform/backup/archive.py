@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from bursar.platform.backup.client import explain
+from bursar.platform.backup.client import known_error, words
 from bursar.platform.errors import Broken, Invalid, Rejected
 from bursar.platform.migrations import SHIPPED
 from bursar.platform.postgres.programs import Programs, find_clients
@@ -91,7 +91,10 @@ def _run(programs: Programs, file: Path, *options: str) -> str:
         env={"LC_ALL": "C"},
     )
     if done.returncode:
-        raise explain(done.stderr, code="restore_failed", what=f"cannot read {file}")
+        what = f"{file} is no backup that can be read"
+        raise known_error(done.stderr, what) or Invalid(
+            "backup_unreadable", f"{what}\n{words(done.stderr)}", path=str(file)
+        )
     return done.stdout
 
 

@@ -1,4 +1,4 @@
-"""Running PostgreSQL's client programs: passwords out of sight, their last words in the error."""
+"""Running PostgreSQL's client programs: passwords out of sight, their words in the error."""
 
 import os
 from typing import Final
@@ -7,7 +7,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bursar.platform.errors import BursarError, Invalid, Rejected, Unavailable
 
-_LAST_WORDS: Final = 5
+_FIRST_WORDS: Final = 5
 
 
 def without_password(url: str) -> tuple[str, dict[str, str]]:
@@ -24,14 +24,19 @@ def without_password(url: str) -> tuple[str, dict[str, str]]:
     return make_conninfo(**parts), environment
 
 
-def explain(said: str, *, code: str, what: str) -> BursarError:
-    """Choose the error that fits what a client program wrote before it failed."""
+def words(said: str) -> str:
+    """Keep the first lines of what a client program wrote."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    told = "\n".join(lines[:_LAST_WORDS])
+    return "\n".join(lines[:_FIRST_WORDS])
+
+
+def known_error(said: str, what: str) -> BursarError | None:
+    """Recognise what a client program wrote before it failed; None for something else."""
+    told = f"{what}\n{words(said)}"
     if "No space left" in said or "Disk quota exceeded" in said:
-        return Unavailable("disk_full", f"{what}: no room is left\n{told}", said=lines)
-    if "permission denied" in said or "must be owner" in said:
-        return Rejected("owner_needed", f"{what}: use the owner's address\n{told}", said=lines)
-    if "archive" in said or "input file" in said or "unsupported version" in said:
-        return Invalid("backup_unreadable", f"{what}: not a whole backup\n{told}", said=lines)
-    return Unavailable(code, f"{what}\n{told}", said=lines)
+        return Unavailable("disk_full", told)
+    if any(sign in said for sign in ("permission denied", "must be owner", "may lack SELECT")):
+        return Rejected("owner_needed", f"{told}\nuse the address of the tables' owner")
+    if any(sign in said for sign in ("archive", "input file", "unsupported version")):
+        return Invalid("backup_unreadable", told)
+    return None

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from bursar.platform.backup.archive import Manifest, inspect
-from bursar.platform.backup.client import explain, without_password
+from bursar.platform.backup.client import known_error, without_password, words
 from bursar.platform.backup.server import server_major
 from bursar.platform.errors import BursarError, Invalid, Unavailable
 from bursar.platform.migrations import schema_version
@@ -60,7 +60,10 @@ def _dump(pg_dump: str, owner_url: str, part: Path) -> None:
         env=environment,
     )
     if done.returncode:
-        raise explain(done.stderr, code="backup_failed", what="the backup was not made")
+        what = "the backup was not made"
+        raise known_error(done.stderr, what) or Unavailable(
+            "backup_failed", f"{what}\n{words(done.stderr)}"
+        )
 
 
 def _file_error(error: OSError, file: Path) -> BursarError:

@@ -13,8 +13,9 @@ from typing import IO, Final
 import msgspec
 
 from bursar.platform.backup.archive import Manifest, inspect, require_known
-from bursar.platform.backup.client import explain, without_password
+from bursar.platform.backup.client import known_error, without_password, words
 from bursar.platform.backup.server import connected, require_room
+from bursar.platform.errors import Unavailable
 from bursar.platform.migrations import migrate
 from bursar.platform.postgres.programs import Programs, find_clients
 
@@ -114,10 +115,9 @@ def _load(programs: Programs, file: Path, owner_url: str, major: int) -> None:
             complete = _pump(reader, writer, major)
         if not complete or writer.returncode:
             said.seek(0)
-            words = said.read().decode(errors="replace")
-            raise explain(
-                words, code="restore_failed", what="nothing was restored, the target is as it was"
-            )
+            told = said.read().decode(errors="replace")
+            what = "nothing was restored, the target is as it was"
+            raise known_error(told, what) or Unavailable("restore_failed", f"{what}\n{words(told)}")
 
 
 def _pump(reader: "subprocess.Popen[bytes]", writer: "subprocess.Popen[bytes]", major: int) -> bool:
