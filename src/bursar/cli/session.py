@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import logging
 import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -51,6 +52,9 @@ def with_ledger(
     """Open the ledger, use it, close it; only with ``create`` a new data directory is made."""
     if not create:
         must_exist(place(where))
+
+    # the pool would tell standard error of each attempt; the error itself says enough
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
     async def go() -> T:
         async with await Ledger.open(where, max_connections=2) as ledger:
