@@ -23,7 +23,7 @@ from bursar.ledger.reading import (
     read_wallet,
 )
 from bursar.platform.arrays import int8s
-from bursar.platform.database import Connection
+from bursar.platform.database import Connection, fetch
 
 _MOST_DRAWS: Final = 1_000
 
@@ -90,12 +90,11 @@ async def _stories(
         "first": Int8(min(seqs)),
         "limit": Int4(_MOST_DRAWS),
     }
-    cursor = connection.cursor(binary=True)
-    await cursor.execute(QUERIES["read_entries"], values)
-    opened = {entry.seq: entry for entry in map(store.entry_of, await cursor.fetchall())}
-    await cursor.execute(QUERIES["read_draws"], values)
+    rows = await fetch(connection, QUERIES.numbered("read_entries"), values)
+    opened = {entry.seq: entry for entry in map(store.entry_of, rows)}
+    rows = await fetch(connection, QUERIES.numbered("read_draws"), values)
     draws: dict[int, list[Draw]] = {seq: [] for seq in seqs}
-    for lot, amount, seq, kind, reference, recorded_at in await cursor.fetchall():
+    for lot, amount, seq, kind, reference, recorded_at in rows:
         draws[lot].append(Draw(seq, Kind(kind), reference, amount, recorded_at))
     postings = await read_postings(connection, [entry.posting_id for entry in opened.values()])
     return tuple(

@@ -18,7 +18,7 @@ from bursar.ledger import store
 from bursar.ledger.model import Entry
 from bursar.ledger.reading import QUERIES, Posting
 from bursar.platform.arrays import int8s
-from bursar.platform.database import Connection, Database
+from bursar.platform.database import Connection, Database, fetch
 
 _LARGEST: Final = 20_000
 """A follower is handed at most about so many entries at a time, and always whole postings."""
@@ -71,9 +71,9 @@ async def read_after(
     connection: Connection, cursor: Cursor, postings: int
 ) -> tuple[list[Posted], Cursor]:
     """Read the postings that follow a cursor, and the cursor that follows them."""
-    result = connection.cursor(binary=True)
-    await result.execute(
-        QUERIES["read_new_postings"],
+    rows = await fetch(
+        connection,
+        QUERIES.numbered("read_new_postings"),
         {
             "epoch": Int4(cursor.epoch),
             "xid": str(cursor.xid),
@@ -83,7 +83,7 @@ async def read_after(
     )
     chosen: dict[int, Posting] = {}
     count = 0
-    for epoch, xid, posting_id, *rest in await result.fetchall():
+    for epoch, xid, posting_id, *rest in rows:
         if chosen and count + rest[1] > _LARGEST:
             break
         chosen[posting_id] = Posting(posting_id, *rest)
@@ -91,9 +91,11 @@ async def read_after(
         cursor = Cursor(epoch, int(xid), posting_id)
     if not chosen:
         return [], cursor
-    await result.execute(QUERIES["read_posted_entries"], {"posting_ids": int8s(list(chosen))})
+    rows = await fetch(
+        connection, QUERIES.numbered("read_posted_entries"), {"posting_ids": int8s(list(chosen))}
+    )
     entries: dict[int, list[Entry]] = {posting_id: [] for posting_id in chosen}
-    for row in await result.fetchall():
+    for row in rows:
         entries[row[3]].append(store.entry_of(row))
     return [Posted(p, tuple(entries[i])) for i, p in chosen.items()], cursor
 
@@ -101,17 +103,16 @@ async def read_after(
 async def read_lag(connection: Connection, follower: str) -> Lag:
     """Tell how far behind a follower is (a metric, O2)."""
     cursor = await _read_cursor(connection, follower)
-    result = connection.cursor(binary=True)
-    await result.execute(
-        QUERIES["follower_lag"],
+    rows = await fetch(
+        connection,
+        QUERIES.numbered("follower_lag"),
         {
             "epoch": Int4(cursor.epoch),
             "xid": str(cursor.xid),
             "posting_id": Int8(cursor.posting_id),
         },
     )
-    row = await result.fetchone()
-    return Lag(*row) if row else Lag(0, None)
+    return Lag(*rows[0])
 
 
 async def _lock_cursor(connection: Connection, follower: str) -> Cursor:
@@ -124,14 +125,14 @@ async def _lock_cursor(connection: Connection, follower: str) -> Cursor:
 
 
 async def _read_cursor(connection: Connection, follower: str) -> Cursor:
-    result = await connection.execute(QUERIES["read_cursor"], {"follower": follower})
-    row = await result.fetchone()
-    return Cursor() if row is None else Cursor(row[0], int(row[1]), row[2])
+    rows = await fetch(connection, QUERIES.numbered("read_cursor"), {"follower": follower})
+    return Cursor(rows[0][0], int(rows[0][1]), rows[0][2]) if rows else Cursor()
 
 
 async def _move(connection: Connection, follower: str, cursor: Cursor) -> None:
-    await connection.execute(
-        QUERIES["move_cursor"],
+    await fetch(
+        connection,
+        QUERIES.numbered("move_cursor"),
         {
             "follower": follower,
             "epoch": Int4(cursor.epoch),

@@ -30,7 +30,7 @@ from bursar.ledger.model import (
 from bursar.ledger.position import Position
 from bursar.ledger.settle import settle
 from bursar.platform.arrays import int8s, texts
-from bursar.platform.database import Connection
+from bursar.platform.database import Connection, fetch
 from bursar.platform.errors import Invalid, Missing
 from bursar.platform.sql import Queries
 
@@ -290,9 +290,7 @@ async def _entries(connection: Connection, query: str, values: dict[str, Any]) -
 
 
 async def _all(connection: Connection, query: str, values: dict[str, Any]) -> list[Any]:
-    cursor = connection.cursor(binary=True)
-    await cursor.execute(QUERIES[query], values)
-    return await cursor.fetchall()
+    return await fetch(connection, QUERIES.numbered(query), values)
 
 
 async def _first(connection: Connection, query: str, values: dict[str, Any]) -> Any:

@@ -25,7 +25,7 @@ from bursar.ledger.model import (
 from bursar.ledger.position import Position
 from bursar.platform.arrays import int4s, int8s, texts
 from bursar.platform.collector import paused_collector
-from bursar.platform.database import Connection
+from bursar.platform.database import Connection, fetch
 from bursar.platform.sql import Queries
 
 QUERIES: Final = Queries("bursar.ledger")
@@ -66,7 +66,7 @@ async def lock_wallets(connection: Connection, keys: Iterable[WalletKey]) -> Non
         "holder_ids": int8s([key.holder_id for key in ordered]),
         "asset_ids": int4s([key.asset_id for key in ordered]),
     }
-    await connection.execute(QUERIES["lock_wallets"], values)
+    await _all(connection, "lock_wallets", values)
 
 
 async def find_references(
@@ -220,7 +220,7 @@ async def resolve_holders(
     found = await _resolve(connection, external_ids)
     new = sorted({external_id for external_id in enrol if external_id not in found})
     if new:
-        await connection.execute(QUERIES["enrol_holders"], {"external_ids": texts(new)})
+        await _all(connection, "enrol_holders", {"external_ids": texts(new)})
         found |= await _resolve(connection, new)
     return found
 
@@ -239,8 +239,7 @@ async def read_assets(connection: Connection) -> dict[str, Asset]:
 
 async def add_asset(connection: Connection, code: str, scale: int) -> Asset | None:
     """Add an asset; None if the code is taken."""
-    cursor = await connection.execute(QUERIES["add_asset"], {"code": code, "scale": scale})
-    row = await cursor.fetchone()
+    row = await _one(connection, "add_asset", {"code": code, "scale": scale})
     return None if row is None else Asset(AssetId(row[0]), row[1], row[2])
 
 
@@ -266,7 +265,7 @@ async def identify_server(connection: Connection) -> ServerFacts:
 
 async def mark_epoch(connection: Connection, system_identifier: int) -> None:
     """Begin a new epoch if the database was moved to another server by dump and restore."""
-    await connection.execute(QUERIES["mark_epoch"], {"system_identifier": Int8(system_identifier)})
+    await _all(connection, "mark_epoch", {"system_identifier": Int8(system_identifier)})
 
 
 def entry_of(row: Sequence[Any]) -> Entry:
@@ -283,12 +282,9 @@ async def _resolve(connection: Connection, external_ids: Sequence[str]) -> dict[
 
 
 async def _all(connection: Connection, query: str, values: dict[str, Any]) -> list[Any]:
-    cursor = connection.cursor(binary=True)
-    await cursor.execute(QUERIES[query], values)
-    return await cursor.fetchall()
+    return await fetch(connection, QUERIES.numbered(query), values)
 
 
 async def _one(connection: Connection, query: str, values: dict[str, Any]) -> Any:
-    cursor = connection.cursor(binary=True)
-    await cursor.execute(QUERIES[query], values)
-    return await cursor.fetchone()
+    rows = await _all(connection, query, values)
+    return rows[0] if rows else None

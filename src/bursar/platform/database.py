@@ -2,21 +2,26 @@
 
 Every connection works as the role `bursar_service`, which does not own the tables (L5), speaks
 UTF-8 in UTC, and plans once for each statement: the ledger's statements want the same index walk
-whatever the batch, and planning a statement of fifty parameters costs more than running it.
+whatever the batch, and planning a statement of fifty parameters costs more than running it. It
+waits 20 s for a lock at most, and a transaction left idle ends after a minute: neither a stranger's
+lock nor a process that hangs stops the others or the followers of the journal for long.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import select
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, AsyncRawCursor, errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import ConnStatus
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from bursar.platform.arrays import register
 from bursar.platform.errors import Broken, BursarError, Unavailable
+from bursar.platform.sql import Query
 
 Connection = AsyncConnection[TupleRow]
 
@@ -42,10 +47,21 @@ _AWAY: Final = (
 _PREPARE: Final = """
     select set_config('plan_cache_mode', 'force_generic_plan', false),
            set_config('timezone', 'UTC', false),
+           set_config('lock_timeout', '20s', false),
+           set_config('idle_in_transaction_session_timeout', '60s', false),
            set_config('role', case when current_user <> %(role)s
                                     and pg_has_role(current_user, %(role)s, 'member')
                                    then %(role)s else current_user end, false)
 """
+
+
+async def fetch(
+    connection: Connection, query: Query, values: Mapping[str, Any] | None = None
+) -> list[Any]:
+    """Run a query and return its rows; prepared on first use, binary both ways."""
+    async with AsyncRawCursor(connection) as cursor:
+        await cursor.execute(query.text, query.arguments(values or {}), binary=True)
+        return await cursor.fetchall() if cursor.description is not None else []
 
 
 class Database:
@@ -59,7 +75,7 @@ class Database:
             max_size=max_connections,
             kwargs={"autocommit": True, "prepare_threshold": 0},
             configure=_configure,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             open=False,
             timeout=30,
         )
@@ -132,6 +148,16 @@ def connect_to(url: str) -> str:
 async def _configure(connection: Connection) -> None:
     register(connection)
     await connection.execute(_PREPARE, {"role": SERVICE_ROLE})
+
+
+async def _check(connection: Connection) -> None:
+    """Refuse to lend a connection that the server has closed; costs no round trip."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        connection.pgconn.consume_input()  # raises at the end of the stream
+        if connection.pgconn.status != ConnStatus.OK:
+            raise errors.OperationalError("the server has closed the connection")
 
 
 async def _why_unreachable(url: str) -> BursarError:
