@@ -7,7 +7,7 @@ from bursar.cli import output
 from bursar.ledger import Asset, Entry, Ledger, Page
 
 _STATEMENT = ("seq>", "recorded (UTC)", "kind", "amount>", "balance>", "reference", "source")
-_JOURNAL = ("posting>", "recorded (UTC)", "holder", "kind", "amount>", "balance>", "reference")
+_JOURNAL = ("posting>", "recorded (UTC)", "holder", "kind", "amount>", "reference")
 
 
 async def journal_names(ledger: Ledger, page: Page[Entry]) -> Mapping[int, str]:
@@ -42,8 +42,7 @@ def show_journal(
             output.instant(entry.recorded_at),
             holders.get(entry.holder_id, f"#{entry.holder_id}"),
             entry.kind.value,
-            _amount(entry, asset.scale),
-            output.amount(entry.balance, asset.scale, asset.code),
+            _amount(entry, asset.scale, asset.code),
             entry.reference,
         )
         for entry in page.items
@@ -65,15 +64,15 @@ def page_json(
     return {"items": items, "cursor": page.cursor}
 
 
-def _amount(entry: Entry, scale: int) -> str:
+def _amount(entry: Entry, scale: int, code: str = "") -> str:
     """Show what an entry moved, or what else it changed."""
     detail = entry.detail
     if entry.amount:
-        return output.change(entry.amount, scale)
+        return output.change(entry.amount, scale, code)
     if entry.held_change:
-        return f"held {output.change(entry.held_change, scale)}"
+        return f"held {output.change(entry.held_change, scale, code)}"
     if detail is not None and detail.limit is not None:
-        return f"limit {output.amount(detail.limit, scale)}"
+        return f"limit {output.amount(detail.limit, scale, code)}"
     return detail.state.value if detail is not None and detail.state is not None else ""
 
 

@@ -122,7 +122,8 @@ def _decode(number: int, raw: bytes) -> Line | Problem:
     except msgspec.ValidationError as error:
         return _misfit(number, str(error))
     except msgspec.DecodeError as error:
-        return Problem(number, "", f"is not JSON: {_lower(str(error))}")
+        said = str(error).removeprefix("JSON is malformed: ")
+        return Problem(number, "", f"is not JSON: {_lower(said)}")
     except RecursionError:
         return Problem(number, "", "is nested too deeply")
 

@@ -16,6 +16,10 @@ _PIPED_WIDTH: Final = 4096
 """Nobody looks at the width of a file: there a row is a line, whatever its length."""
 
 
+_LONG: Final = {"holder", "reference", "source", "origin", "where", "the entries say", "there is"}
+"""The columns whose texts may go over several lines where a terminal is narrow."""
+
+
 class _Console(Console):
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
@@ -67,11 +71,11 @@ def amount(minor: int, scale: int, code: str = "") -> str:
     return f"{sign}{text} {code}".rstrip()
 
 
-def change(minor: int, scale: int) -> str:
+def change(minor: int, scale: int, code: str = "") -> str:
     """Spell a change of a balance, its sign always shown; nothing for none."""
     if not minor:
         return ""
-    return ("+" if minor > 0 else "") + amount(minor, scale)
+    return ("+" if minor > 0 else "") + amount(minor, scale, code)
 
 
 def instant(at: datetime | None, *, none: str = "never") -> str:
@@ -112,4 +116,4 @@ def _print(table: Table) -> None:
 def _column(name: str) -> Column:
     if name.endswith(">"):
         return Column(name[:-1], justify="right", no_wrap=True)
-    return Column(name, overflow="fold")
+    return Column(name, overflow="fold", no_wrap=name not in _LONG)

@@ -4,10 +4,10 @@ import asyncio
 import getpass
 import logging
 import os
+import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
-from uuid import uuid4
 
 import typer
 
@@ -99,7 +99,7 @@ def actor_or_me(actor: str | None) -> str:
 
 def reference_or_new(reference: str | None) -> str:
     """Use the reference given, else one that nobody has used."""
-    return f"cli:{uuid4()}" if reference is None else reference
+    return f"cli:{secrets.token_hex(8)}" if reference is None else reference
 
 
 def instant_of(text: str, option: str) -> datetime:
