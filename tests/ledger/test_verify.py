@@ -150,7 +150,7 @@ async def test_books_are_clean_while_they_are_written(
             slow_commits.append(len(reports))
 
     async def check() -> None:
-        for _ in range(12):
+        while len(reports) < 12 or len(slow_commits) < 3:
             report = await verify(ledger.database, ledger.seal, progress=lambda _: slice_done.set())
             reports.append(report)
         over.set()
@@ -164,8 +164,7 @@ async def test_books_are_clean_while_they_are_written(
         while not slow.done():
             slice_done.set()
             await asyncio.sleep(0)
-    assert [report.findings for report in reports] == [()] * 12
-    assert len(slow_commits) > 3
+    assert {report.findings for report in reports} == {()}
     assert slow_commits[0] < len(reports)
     assert reports[-1].entries > reports[0].entries
     assert (await verify(ledger.database, ledger.seal)).ok
