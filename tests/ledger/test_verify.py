@@ -99,6 +99,21 @@ async def test_a_checkpoint_of_another_part_is_refused(ledger: Ledger) -> None:
         await verify(ledger.database, ledger.seal, first_holder=2, resume=Checkpoint())
 
 
+async def test_a_check_that_is_broken_off_leaves_nothing_running(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify_slices, "ENTRIES_A_SLICE", 3)
+    await make_busy(ledger)
+
+    def break_off(_: Checkpoint) -> None:
+        raise KeyError("enough")
+
+    with pytest.raises(KeyError, match="enough"):
+        await verify(ledger.database, ledger.seal, progress=break_off, workers=4)
+    assert not [task for task in asyncio.all_tasks() if "_side_by_side" in repr(task)]
+    assert (await verify(ledger.database, ledger.seal)).ok
+
+
 @pytest.mark.slow
 async def test_books_are_clean_while_they_are_written(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
@@ -110,6 +125,7 @@ async def test_books_are_clean_while_they_are_written(
     over = asyncio.Event()
     slice_done = asyncio.Event()
     reports: list[Report] = []
+    slow_commits: list[int] = []
 
     async def write(task: int) -> None:
         chance = random.Random(task)
@@ -131,9 +147,10 @@ async def test_books_are_clean_while_they_are_written(
                         slice_done.clear()
                         await slice_done.wait()
             n += 1
+            slow_commits.append(len(reports))
 
     async def check() -> None:
-        for _ in range(12):
+        while len(reports) < 12 or len(slow_commits) < 3:
             report = await verify(ledger.database, ledger.seal, progress=lambda _: slice_done.set())
             reports.append(report)
         over.set()
@@ -147,6 +164,7 @@ async def test_books_are_clean_while_they_are_written(
         while not slow.done():
             slice_done.set()
             await asyncio.sleep(0)
-    assert [report.findings for report in reports] == [()] * 12
+    assert {report.findings for report in reports} == {()}
+    assert slow_commits[0] < len(reports)
     assert reports[-1].entries > reports[0].entries
     assert (await verify(ledger.database, ledger.seal)).ok

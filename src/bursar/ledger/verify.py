@@ -7,7 +7,8 @@ unless only a part was asked for, house totals by days, postings by ranges, and 
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple
@@ -58,10 +59,11 @@ async def verify(
     }:
         raise Invalid("checkpoint_range", "the checkpoint is of another range of holders")
     question = Question(database, seal, keyed_since, MAX_FINDINGS)
-    async for one, outcome in _side_by_side(_slices(question, at), max(1, workers)):
-        at = advance(at, outcome, one.stage, one.after)
-        if progress is not None:
-            progress(at)
+    async with aclosing(_side_by_side(_slices(question, at), max(1, workers))) as done:
+        async for one, outcome in done:
+            at = advance(at, outcome, one.stage, one.after)
+            if progress is not None:
+                progress(at)
     return Report(
         wallets=at.wallets,
         entries=at.entries,
@@ -134,7 +136,7 @@ async def _postings(question: Question, after: int) -> AsyncIterator[_Slice]:
 
 async def _side_by_side(
     slices: AsyncIterator[_Slice], workers: int
-) -> AsyncIterator[tuple[_Slice, Outcome]]:
+) -> AsyncGenerator[tuple[_Slice, Outcome], None]:
     """Check slices on so many connections at a time; yield their outcomes in order."""
     turn = asyncio.Semaphore(workers)
     running: deque[tuple[_Slice, asyncio.Task[Outcome]]] = deque()

@@ -361,7 +361,9 @@ with note as materialized (
            json_build_object('reversed', u.reversed)
       from undone u
       join bursar.entries e using (holder_id, asset_id, seq)
-     where u.reversed > abs(e.amount::numeric)
+     where e.holder_id > %(after)s
+       and e.holder_id <= %(upto)s
+       and u.reversed > abs(e.amount::numeric)
 )
 select x.kind,
        json_build_object('holder', x.holder_id, 'asset', a.code, 'seq', x.seq,
