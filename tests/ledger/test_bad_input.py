@@ -12,10 +12,11 @@ import pytest
 
 from bursar.ledger import commands as c
 from bursar.ledger import store
+from bursar.ledger.distribution import Distribution
 from bursar.ledger.model import MAX_AMOUNT, MAX_BATCH, LotTerms, Result, Status
 from bursar.ledger.service import Ledger
 from bursar.platform.errors import Invalid
-from tests.ledger.books import damage, table
+from tests.ledger.books import damage, everything, table
 
 NOON = datetime(2040, 1, 1, 12, tzinfo=UTC)
 ADA = {"holder": "ada", "asset": "coins"}
@@ -333,6 +334,74 @@ def picky(database: Any) -> None:
     """A database that will not have one amount."""
     with psycopg.connect(database.owner_url) as owner:
         owner.execute("alter table bursar.entries add constraint no_beast check (amount <> 666)")
+
+
+PAYDAY = Distribution(asset="coins", reference="payday", holder_ids=(1, 2), amounts=(5, 5))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"holder_ids": bad} for bad in ((), (1,), (1, 1), (1, [2]), (1, 2.0), (1, True), (0, 1))),
+        *({"holder_ids": bad} for bad in (None, 5, {1, 2}, "12", (1, None), (1, 2**63))),
+        *({"amounts": bad} for bad in ((5,), (5, 0), (5, 2.5), (5, True), (5, []), (5, 2**63))),
+        *({"amounts": bad} for bad in (None, 5, "55", (5, None))),
+        *({"asset": bad} for bad in ([], None, "", "\ud800")),
+        *({"reference": bad} for bad in ("", "bursar:x", [], None, "a\0")),
+        *({"kind": bad} for bad in ([], None, "spend")),
+        {"metadata": {"a": float("nan")}},
+        {"metadata": []},
+        {"lot": {}},
+        {"effective_at": datetime(2020, 1, 1)},  # noqa: DTZ001
+    ],
+    ids=str,
+)
+async def test_a_malformed_distribution_is_refused_as_a_whole(
+    change: dict[str, Any], opened: Ledger, database: Any
+) -> None:
+    before = everything(database.owner_url)
+    with pytest.raises(Invalid):
+        await opened.distribute(
+            msgspec.structs.replace(PAYDAY, **change), actor="test", reason="bad input"
+        )
+    assert everything(database.owner_url) == before
+
+
+@pytest.mark.usefixtures("picky")
+@pytest.mark.parametrize("inside", [False, True], ids=["on its own", "in a transaction"])
+async def test_whoever_cannot_be_paid_keeps_nobody_else_from_it(
+    opened: Ledger, database: Any, inside: bool
+) -> None:
+    """A stranger, a closed wallet, an amount that the database refuses, one that is too much."""
+    names = [f"h{i}" for i in range(5)]
+    await post(
+        opened,
+        *[c.SetLimit(holder=name, asset="coins", reference="open", limit=0) for name in names],
+        c.SetState(holder="h1", asset="coins", reference="close", state="closed"),
+        c.Credit(holder="h2", asset="coins", reference="rich", amount=MAX_AMOUNT),
+        c.SetState(holder="h4", asset="coins", reference="freeze", state="frozen"),
+    )
+    ids = dict(table(database.owner_url, "select external_id, holder_id from bursar.holder_ids"))
+    given = Distribution(
+        asset="coins",
+        reference="payday",
+        holder_ids=[ids["h0"], ids["h1"], ids["h2"], ids["h3"], ids["h4"], 10**9],
+        amounts=[666, 5, 5, 5, 5, 5],
+    )
+    if inside:
+        async with opened.database.transaction() as tx:
+            done = await opened.distribute(given, actor="test", reason="bad input", tx=tx)
+    else:
+        done = await opened.distribute(given, actor="test", reason="bad input")
+    assert {holder: refusal.status for holder, refusal in done.refused.items()} == {
+        ids["h0"]: Status.DATABASE_REFUSED,
+        ids["h1"]: Status.WALLET_CLOSED,
+        ids["h2"]: Status.BALANCE_OVERFLOW,
+        10**9: Status.WALLET_UNKNOWN,
+    }
+    assert (done.applied, done.replayed) == (2, 0)
+    assert [balance(database, name) for name in names] == [0, 0, MAX_AMOUNT, 5, 5]
+    assert damage(database.owner_url) == []
 
 
 @pytest.fixture

@@ -236,6 +236,29 @@ async def test_whoever_comes_in_between_is_seen(
     assert damage(database.owner_url) == []
 
 
+@pytest.mark.parametrize("moment", ["read_positions", "read_lots", "read_holds"])
+async def test_a_wallet_is_shown_as_of_one_moment(
+    moment: str, ledger: Ledger, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await post(
+        ledger,
+        c.Credit(**ADA, reference="lot", amount=10, lot=LotTerms()),
+        c.PlaceHold(**ADA, reference="first hold", amount=1),
+    )
+    other = Database(database.url)
+    await other.open()
+    async with Ledger(other) as second:
+
+        async def intrude() -> None:
+            await post(second, c.PlaceHold(**ADA, reference="second hold", amount=7))
+
+        between(monkeypatch, moment, intrude)
+        wallet = await ledger.wallet("ada", "coins")
+    assert wallet.held == sum(hold.remaining for hold in wallet.holds)
+    assert wallet.held == sum(lot.held for lot in wallet.lots)
+    assert wallet.available == sum(lot.remaining for lot in wallet.lots)
+
+
 async def test_strangers_who_enrol_the_same_people_in_another_order_wait_in_line(
     ledger: Ledger, database: Any
 ) -> None:

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from bursar.ledger import commands as c
-from bursar.ledger.model import Result, Status
+from bursar.ledger.distribution import Distribution
+from bursar.ledger.model import MAX_AMOUNT, LotTerms, Result, Status
 from bursar.ledger.service import Ledger
 from tests.ledger.books import damage
 from tests.ledger.conftest import SetClock
@@ -60,6 +61,60 @@ async def by_submit(ledger: Ledger, batch: list[c.AnyCommand]) -> list[Result]:
 async def inside_a_transaction(ledger: Ledger, batch: list[c.AnyCommand]) -> list[Result]:
     async with ledger.database.transaction() as tx:
         return await ledger.post(batch, actor="test", reason="random", tx=tx)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_distribution_does_what_as_many_credits_do(
+    seed: int, ledger: Ledger, database: Any, set_clock: SetClock
+) -> None:
+    """Between whatever else happens to its wallets, new, replayed and in conflict."""
+    random = Random(seed)
+    model = Model(HOLDERS)
+    scribe = Scribe(random, model)
+    number_holders(database.owner_url)
+    now = START
+    given = [distribution(random, number, now) for number in range(40)]
+    for step in range(60):
+        now = scribe.later(now)
+        set_clock(now)
+        batch = scribe.batch(now, most=3)
+        model.post(batch, now)
+        await by_post(ledger, batch)
+        asked = given[random.randint(0, step * 2 // 3)]
+        names = {number: name for name, number in HOLDERS.items()}
+        expected = model.post(
+            [
+                msgspec.structs.replace(asked.credit(h, a), holder=names[h], holder_id=None)
+                for h, a in zip(asked.holder_ids, asked.amounts, strict=True)
+            ],
+            now,
+        )
+        done = await ledger.distribute(asked, actor="test", reason="random")
+        statuses = [status for status, _ in expected]
+        assert done.applied == statuses.count(Status.APPLIED)
+        assert done.replayed == statuses.count(Status.REPLAYED)
+        assert {h: refusal.status for h, refusal in done.refused.items()} == {
+            h: status
+            for h, (status, line) in zip(asked.holder_ids, expected, strict=True)
+            if line is None
+        }
+    assert damage(database.owner_url) == []
+    compare(database.owner_url, model)
+
+
+def distribution(random: Random, number: int, now: datetime) -> Distribution:
+    """Make up a distribution to some of the holders."""
+    holder_ids = random.sample(sorted(HOLDERS.values()), random.randint(1, len(HOLDERS)))
+    return Distribution(
+        asset=random.choice(list(ASSETS)),
+        reference=f"d{number % 30}",
+        holder_ids=holder_ids,
+        amounts=[random.choice((1, 5, 20, MAX_AMOUNT)) for _ in holder_ids],
+        kind=random.choice(("grant", "purchase")),
+        metadata=random.choice((None, {"run": number})),
+        effective_at=random.choice((None, None, now)),
+        lot=random.choice((None, None, None, LotTerms(origin="plan"))),
+    )
 
 
 async def test_a_batch_of_thousands_is_the_same_as_its_parts(

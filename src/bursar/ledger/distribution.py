@@ -92,16 +92,16 @@ class PlainGrants(msgspec.Struct, frozen=True):
 def examine_distribution(given: Distribution) -> Refusal | None:
     """Say what is malformed in a distribution as a whole, if anything."""
     holder_ids, amounts = given.holder_ids, given.amounts
-    if not 0 < len(holder_ids) <= MAX_BATCH:
-        return invalid("holder_ids", f"must be 1 to {MAX_BATCH} holders")
+    for name, numbers in (("holder_ids", holder_ids), ("amounts", amounts)):
+        if not isinstance(numbers, Sequence) or not 0 < len(numbers) <= MAX_BATCH:
+            return invalid(name, f"must be a list of 1 to {MAX_BATCH} numbers")
+        whole = set(map(type, numbers)) == {int}
+        if not whole or min(numbers) < _FIRST or max(numbers) > MAX_AMOUNT:
+            return invalid(name, f"must be whole numbers from {_FIRST} to {MAX_AMOUNT}")
     if len(holder_ids) != len(amounts):
         return invalid("amounts", "must be as many as the holders")
     if len(set(holder_ids)) != len(holder_ids):
         return invalid("holder_ids", "names a holder twice")
-    for name, numbers in (("holder_ids", holder_ids), ("amounts", amounts)):
-        whole = set(map(type, numbers)) == {int}
-        if not whole or min(numbers) < _FIRST or max(numbers) > MAX_AMOUNT:
-            return invalid(name, f"must be whole numbers from {_FIRST} to {MAX_AMOUNT}")
     return examine(given.credit(holder_ids[0], amounts[0]))
 
 

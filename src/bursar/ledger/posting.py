@@ -88,10 +88,12 @@ class Poster:
     async def _distribute(
         self, connection: Connection, given: Distribution, voice: Voice, *, in_tx: bool
     ) -> Distributed:
-        asset = await self.asset(connection, given.asset)
         refusal = examine_distribution(given)
-        if refusal is not None or asset is None:
-            raise as_error(refusal or unknown_asset(given.asset))
+        if refusal is not None:
+            raise as_error(refusal)
+        asset = await self.asset(connection, given.asset)
+        if asset is None:
+            raise as_error(unknown_asset(given.asset))
 
         async def post_rest(commands: Sequence[AnyCommand]) -> list[Result]:
             asks, voices = await self._address(connection, [Order(c, *voice) for c in commands])

@@ -264,10 +264,13 @@ class Ledger:
     async def _wallet(
         self, holder: str | None, asset: str, holder_id: int | None
     ) -> AsyncIterator[tuple[Connection, Asset, WalletKey, str | None]]:
-        """Find a wallet by the app's id or by number; raises `Missing` or `Invalid`."""
+        """Find a wallet by the app's id or by number; raises `Missing` or `Invalid`.
+
+        What is read of it is of one moment, though it takes several statements.
+        """
         if (holder is None) == (holder_id is None):
             raise Invalid("wallet_name", "holder or holder_id: exactly one names the wallet")
-        async with self.database.connection() as connection:
+        async with self.database.snapshot() as connection:
             found = await self._poster.asset(connection, asset)
             if found is None:
                 raise Missing("asset_unknown", f"there is no asset {asset!r}", asset=asset)

@@ -105,6 +105,13 @@ class Database:
         async with self.connection() as connection, connection.transaction():
             yield connection
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """Lend a connection on which every statement sees the database as the first one did."""
+        async with self.transaction() as connection:
+            await connection.execute("set transaction isolation level repeatable read, read only")
+            yield connection
+
     async def retrying(self, use_case: Callable[[Connection], Awaitable[T]]) -> T:
         """Run a use case in a transaction, again if it meets a deadlock or a race.
 
