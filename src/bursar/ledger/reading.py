@@ -213,7 +213,7 @@ async def read_journal(
     values: dict[str, Any] = {
         "kind": kind,
         "posting_id": Int8(place[0]),
-        "limit": Int4(limit + 1),
+        "limit": Int4(limit + 2),  # of the first, all may have been shown before
     }
     wanted, counted = [], 0
     for posting_id, entries in await _all(connection, query, values):
