@@ -11,13 +11,13 @@ import psycopg
 import pytest
 
 from bursar.ledger import commands as c
-from bursar.ledger import reading
+from bursar.ledger import reading, store
 from bursar.ledger.catalogue import Kind
 from bursar.ledger.distribution import Distribution
 from bursar.ledger.model import Entry, LotTerms, Result, WalletKey
 from bursar.ledger.reading import Filter, Page
 from bursar.ledger.service import Ledger
-from bursar.platform.database import Connection
+from bursar.platform.database import Connection, Database
 from bursar.platform.errors import Invalid, Missing
 from tests.ledger.books import damage, table
 from tests.ledger.conftest import SetClock
@@ -173,6 +173,53 @@ async def test_an_explanation_tells_of_each_lot_who_opened_it_and_what_drew_from
     assert (story.posting.actor, story.posting.reason) == ("test", "the monthly grant")
     assert [(draw.reference, draw.amount) for draw in story.draws] == [("undo", 5), ("spend", -20)]
     assert sum(total.amount for total in told.totals) == told.recorded == 35
+
+
+@pytest.mark.parametrize("moment", ["read_positions", "read_lots", "read_holds"])
+async def test_a_wallet_is_shown_as_it_was_at_one_moment(
+    moment: str, ledger: Ledger, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who posts between two of the reader's queries is seen wholly or not at all."""
+    await post(
+        ledger,
+        c.Credit(**ADA, reference="old", amount=10, lot=LotTerms()),
+        c.PlaceHold(**ADA, reference="hold", amount=4),
+    )
+    other = Database(database.url)
+    await other.open()
+    async with Ledger(other) as second:
+        original = getattr(store, moment)
+        meanwhile: list[c.AnyCommand] = [
+            c.Credit(**ADA, reference="new", amount=10, lot=LotTerms(priority=-1)),
+            c.PlaceHold(**ADA, reference="more", amount=12),
+        ]
+
+        async def step(*args: Any, **kwargs: Any) -> Any:
+            if meanwhile:
+                commands, meanwhile[:] = list(meanwhile), []
+                await post(second, *commands)
+            return await original(*args, **kwargs)
+
+        monkeypatch.setattr(store, moment, step)
+        wallet = (await ledger.explain(**ADA)).wallet
+    assert sum(hold.remaining for hold in wallet.holds) == wallet.held
+    assert sum(lot.remaining + lot.held for lot in wallet.lots) == wallet.balance
+
+
+async def test_an_explanation_agrees_with_itself_while_others_post(
+    ledger: Ledger, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await post(ledger, c.Credit(**ADA, reference="a", amount=10))
+    original = reading.read_totals
+
+    async def totals(*args: Any) -> Any:
+        monkeypatch.undo()
+        await post(ledger, c.Credit(**ADA, reference="b", amount=10))
+        return await original(*args)
+
+    monkeypatch.setattr("bursar.ledger.explain.read_totals", totals)
+    told = await ledger.explain(**ADA)
+    assert (told.recorded, told.overdue) == (told.wallet.balance, 0)
 
 
 # --- statements -----------------------------------------------------------------------------

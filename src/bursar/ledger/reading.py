@@ -1,7 +1,9 @@
 """Reading the ledger for people (L9): wallets, statements, balances of the past, the journal.
 
-Nothing here locks or writes. A wallet is shown as it stands at the database's instant: holds past
-their deadline and lots past their date no longer count, though their entries come later.
+Nothing here locks or writes; the caller lends a `Database.snapshot`, so that the queries of one
+question agree with each other whoever posts between them. A wallet is shown as it stands at the
+database's instant: holds past their deadline and lots past their date no longer count, though
+their entries come later.
 """
 
 from collections.abc import Sequence

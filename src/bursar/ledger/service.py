@@ -172,7 +172,7 @@ class Ledger:
         self, *, kind: Kind | None = None, limit: int = 50, cursor: str | None = None
     ) -> Page[Entry]:
         """List entries of all wallets, of one kind or all, the newest posting first (L9)."""
-        async with self.database.connection() as connection:
+        async with self.database.snapshot() as connection:
             return await reading.read_journal(connection, kind=kind, limit=limit, cursor=cursor)
 
     async def postings(self, posting_ids: Sequence[int]) -> dict[int, Posting]:
@@ -212,10 +212,13 @@ class Ledger:
     async def _wallet(
         self, holder: str | None, asset: str, holder_id: int | None
     ) -> AsyncIterator[tuple[Connection, Asset, WalletKey, str | None]]:
-        """Find a wallet by the app's id or by number; raises `Missing` or `Invalid`."""
+        """Find a wallet by the app's id or by number; raises `Missing` or `Invalid`.
+
+        Whatever is asked of it is read as of one moment.
+        """
         if (holder is None) == (holder_id is None):
             raise Invalid("wallet_name", "holder or holder_id: exactly one names the wallet")
-        async with self.database.connection() as connection:
+        async with self.database.snapshot() as connection:
             found = await self._poster.asset(connection, asset)
             if found is None:
                 raise Missing("asset_unknown", f"there is no asset {asset!r}", asset=asset)

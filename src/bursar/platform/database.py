@@ -50,6 +50,8 @@ _PREPARE: Final = """
                                    then %(role)s else current_user end, false)
 """
 
+_SNAPSHOT: Final = "set transaction isolation level repeatable read read only"
+
 
 async def fetch(
     connection: Connection, query: Query, values: Mapping[str, Any] | None = None
@@ -99,6 +101,13 @@ class Database:
     async def transaction(self) -> AsyncIterator[Connection]:
         """Lend a connection inside a transaction that commits if the block does not raise."""
         async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """Lend a connection that only reads, and all it reads is as of one moment."""
+        async with self.transaction() as connection:
+            await connection.execute(_SNAPSHOT)
             yield connection
 
     async def retrying(self, use_case: Callable[[Connection], Awaitable[T]]) -> T:
