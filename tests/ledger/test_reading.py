@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from random import Random
 from typing import Any, NamedTuple
@@ -282,6 +282,71 @@ async def test_filters_find_what_a_naive_reader_finds(
         assert [entry.seq for entry in found] == naive, wanted
 
 
+async def test_a_kind_or_source_named_twice_is_found_once(
+    ledger: Ledger, set_clock: SetClock
+) -> None:
+    await busy_wallet(ledger, set_clock, 1_100)
+    for once, twice in (
+        (Filter(kinds=(Kind.GRANT,)), Filter(kinds=(Kind.GRANT, Kind.GRANT))),
+        (Filter(sources=("bet_won",)), Filter(sources=("bet_won", "bet_won"))),
+    ):
+        expected = await walk(ledger.statement, 100, **ADA, wanted=once)
+        assert await walk(ledger.statement, 100, **ADA, wanted=twice) == expected
+
+
+async def test_since_is_inclusive_and_until_is_exclusive_whatever_the_zone(
+    ledger: Ledger, set_clock: SetClock
+) -> None:
+    for number in range(4):
+        set_clock(NOON + number * TICK)
+        await post(ledger, c.Credit(**ADA, reference=f"r{number}", amount=1))
+    east = timezone(timedelta(hours=5, minutes=30))
+    wanted = Filter(since=(NOON + TICK).astimezone(east), until=(NOON + 3 * TICK).astimezone(east))
+    page = await ledger.statement(**ADA, wanted=wanted)
+    assert [entry.reference for entry in page.items] == ["r2", "r1"]
+    ages = Filter(since=datetime.min.replace(tzinfo=UTC), until=datetime.max.replace(tzinfo=UTC))
+    assert len((await ledger.statement(**ADA, wanted=ages)).items) == 4
+
+
+@pytest.mark.parametrize("field", ["since", "until"])
+@pytest.mark.parametrize("bad", [datetime(2030, 1, 1), "2030-01-01", 5])  # noqa: DTZ001
+async def test_a_statement_is_bounded_by_instants_with_a_zone(
+    field: str, bad: Any, ledger: Ledger
+) -> None:
+    await post(ledger, c.Credit(**ADA, reference="r", amount=1))
+    with pytest.raises(Invalid) as caught:
+        await ledger.statement(**ADA, wanted=Filter(**{field: bad}))
+    assert (caught.value.code, caught.value.fields["field"]) == ("statement_filter", field)
+
+
+@pytest.mark.parametrize("bad", ["a\0", "\ud800", 5, None])
+async def test_a_statement_is_not_filtered_by_what_is_no_source(bad: Any, ledger: Ledger) -> None:
+    await post(ledger, c.Credit(**ADA, reference="r", amount=1, source="s"))
+    with pytest.raises(Invalid) as caught:
+        await ledger.statement(**ADA, wanted=Filter(sources=("s", bad)))
+    assert (caught.value.code, caught.value.fields["field"]) == ("statement_filter", "sources")
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "x", "1.2", "-1", " 1", "1e3", "٣", "9" * 19, "9" * 20, 5, b"1"]
+)
+async def test_a_statement_takes_no_cursor_but_its_own(bad: Any, ledger: Ledger) -> None:
+    await post(ledger, c.Credit(**ADA, reference="r", amount=1))
+    with pytest.raises(Invalid) as caught:
+        await ledger.statement(**ADA, cursor=bad)
+    assert caught.value.code == "cursor"
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "1", "1.1.1", "1.1.1.1.1", "1.1.x.1", "-1.1.1.1", f"1.1.{2**31}.1", "1..1.1", 5]
+)
+async def test_the_journal_takes_no_cursor_but_its_own(bad: Any, ledger: Ledger) -> None:
+    await post(ledger, c.Credit(**ADA, reference="r", amount=1))
+    with pytest.raises(Invalid) as caught:
+        await ledger.journal(cursor=bad)
+    assert caught.value.code == "cursor"
+
+
 @pytest.mark.parametrize("bad", [0, -1, 1_001, "x", True, None, 1.0])
 async def test_a_page_has_1_to_1000_items(bad: Any, ledger: Ledger) -> None:
     await post(ledger, c.Credit(**ADA, reference="r", amount=1))
@@ -289,6 +354,35 @@ async def test_a_page_has_1_to_1000_items(bad: Any, ledger: Ledger) -> None:
         with pytest.raises(Invalid) as caught:
             await ask(limit=bad)
         assert caught.value.code == "page_limit"
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ({"holder": "nobody", "asset": "coins"}, "holder_unknown"),
+        ({"holder": "a\0", "asset": "coins"}, "holder_unknown"),
+        ({"holder": "\ud800", "asset": "coins"}, "holder_unknown"),
+        ({"holder": "", "asset": "coins"}, "holder_unknown"),
+        ({"holder_id": 77, "asset": "coins"}, "holder_unknown"),
+        ({"holder_id": 0, "asset": "coins"}, "holder_unknown"),
+        ({"holder_id": -1, "asset": "coins"}, "holder_unknown"),
+        ({"holder_id": 2**63, "asset": "coins"}, "holder_unknown"),
+        ({"holder_id": True, "asset": "coins"}, "holder_unknown"),
+        ({"holder": "ada", "asset": "stones"}, "asset_unknown"),
+        ({"holder": "ada", "asset": "a\0"}, "asset_unknown"),
+        ({"holder": "ada"}, "asset_unknown"),
+    ],
+)
+async def test_what_is_not_there_is_missing(name: Any, code: str, ledger: Ledger) -> None:
+    await post(ledger, c.Credit(**ADA, reference="r", amount=1))
+    for ask in (ledger.wallet, ledger.explain, ledger.statement, ledger.totals, balance_at(ledger)):
+        with pytest.raises(Missing) as caught:
+            await ask(**name)
+        assert caught.value.code == code
+
+
+def balance_at(ledger: Ledger) -> Callable[..., Awaitable[int]]:
+    return partial(ledger.balance_at, at=NOON)
 
 
 async def test_a_holder_without_a_wallet_has_nothing_to_show(ledger: Ledger) -> None:
@@ -333,6 +427,25 @@ async def test_the_balance_at_any_instant_is_a_naive_fold(
         effective = sum(line.amount for line in all_lines if line.effective_at <= moment)
         assert await ledger.balance_at(**ADA, at=moment) == recorded
         assert await ledger.balance_at(**ADA, at=moment, by="effective") == effective
+
+
+@pytest.mark.parametrize(
+    ("at", "by"),
+    [
+        (datetime(2030, 1, 1), "recorded"),  # noqa: DTZ001
+        (NOON, "known"),
+        (NOON, []),
+        ("2030-01-01T00:00:00Z", "recorded"),
+        (None, "recorded"),
+    ],
+)
+async def test_a_balance_of_the_past_is_asked_by_an_instant_with_a_zone(
+    at: Any, by: Any, ledger: Ledger
+) -> None:
+    await post(ledger, c.Credit(**ADA, reference="r", amount=1))
+    with pytest.raises(Invalid) as caught:
+        await ledger.balance_at(**ADA, at=at, by=by)
+    assert caught.value.code == "balance_at"
 
 
 async def test_totals_take_what_was_reversed_off_the_kind_it_undid(ledger: Ledger) -> None:
