@@ -152,7 +152,7 @@ async def read_statement(
     connection: Connection, key: WalletKey, wanted: Filter, *, limit: int, cursor: str | None
 ) -> Page[Entry]:
     """List a wallet's entries, the newest first; a page of 1 to 1,000 (L9)."""
-    _check_limit(limit)
+    check_limit(limit)
     _check_filter(wanted)
     (high,) = _cursor(cursor, (MAX_AMOUNT,)) if cursor is not None else (MAX_AMOUNT,)
     low = 0
@@ -215,7 +215,7 @@ async def read_journal(
     connection: Connection, *, kind: Kind | None, limit: int, cursor: str | None
 ) -> Page[Entry]:
     """List entries of all wallets, of one kind or all, the newest posting first (L9)."""
-    _check_limit(limit)
+    check_limit(limit)
     place = _END if cursor is None else _cursor(cursor, _END)
     query = "newest_postings" if kind is None else "newest_postings_of_kind"
     values: dict[str, Any] = {
@@ -268,7 +268,8 @@ def _is_text(value: object) -> bool:
     return type(value) is str and value.isprintable()
 
 
-def _check_limit(limit: int) -> None:
+def check_limit(limit: int) -> None:
+    """Refuse a page that is empty or too large."""
     if type(limit) is not int or not 1 <= limit <= MAX_PAGE:
         raise Invalid("page_limit", f"a page has 1 to {MAX_PAGE} items", limit=limit)
 
