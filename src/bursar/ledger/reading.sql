@@ -167,12 +167,16 @@ select e.holder_id, e.asset_id, e.seq, e.posting_id, e.kind, e.amount, e.held_ch
  where e.posting_id = any (%(posting_ids)s::bigint[])
  order by e.posting_id, e.holder_id, e.asset_id, e.seq;
 
+-- name: take_turns
+-- Followers of one name wait here for each other, until the transaction ends. A lock on the cursor's
+-- row would cost a transaction number, and so hold up the followers of every other name.
+select pg_advisory_xact_lock(hashtextextended('bursar.follower:' || %(follower)s::text, 0));
+
 -- name: read_cursor
--- Where a follower stands; locked, so that two of one name take turns.
+-- Where a follower stands.
 select c.epoch, c.xid::text, c.posting_id
   from bursar.cursors c
- where c.follower = %(follower)s
-   for update;
+ where c.follower = %(follower)s;
 
 -- name: move_cursor
 -- A follower has seen everything up to here.
