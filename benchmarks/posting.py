@@ -1,5 +1,7 @@
 """Batches of 10,000 distinct wallets over all of them, two workers, beside bare SQL (L2)."""
 
+import asyncio
+
 import psycopg
 
 from benchmarks.place import (
@@ -61,7 +63,7 @@ def run(size: int = 1_000_000, rounds: int = 3) -> Report:
             pairs.append((figure, limit))
             vacuum(started, "bursar")
             vacuum(started, "bare")
-        clean = None
+        clean = asyncio.run(_verify(started.service_url))
     figure, limit, ratio = median_of(pairs)
     settings = {"wallets": size, "batch": BATCH, "workers": 2, "rounds": rounds, "verified": clean}
     return Report("posting", figure, "postings/s", limit, ratio, settings)
