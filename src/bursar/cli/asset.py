@@ -22,8 +22,9 @@ def add(
     if as_json:
         output.emit(asset)
     else:
-        example = output.amount(10**asset.scale, asset.scale, asset.code)
-        output.say(f"{asset.code}: {output.amount(10**asset.scale, 0)} minor units are {example}")
+        unit = output.amount(10**asset.scale, asset.scale, asset.code)
+        minor = f"{output.amount(10**asset.scale, 0)} minor units are {unit}"
+        output.say(f"{code}: " + (minor if asset.scale else f"amounts are whole {code}"))
 
 
 @app.command("list")
