@@ -1,0 +1,88 @@
+"""The ledger: wallets, entries, house accounts, holds, lots (L).
+
+    async with await Ledger.open("./data") as ledger:
+        await ledger.add_asset("coins")
+        grant = Credit(holder="maria", asset="coins", reference="welcome", amount=50)
+        [result] = await ledger.post([grant], actor="shop", reason="first visit")
+
+What stands in ``__all__`` is for everyone; the rest of the folder is the ledger's own.
+"""
+
+from bursar.ledger.catalogue import Kind
+from bursar.ledger.checksum import Seal
+from bursar.ledger.commands import (
+    AnyCommand,
+    Capture,
+    Command,
+    Credit,
+    Debit,
+    Expire,
+    PlaceHold,
+    Release,
+    Reverse,
+    SetLimit,
+    SetState,
+    Transfer,
+)
+from bursar.ledger.explain import Explanation
+from bursar.ledger.findings import Checkpoint, Finding, Report
+from bursar.ledger.follow import Handler, Lag, Posted
+from bursar.ledger.model import (
+    MAX_AMOUNT,
+    MAX_BATCH,
+    Asset,
+    Entry,
+    Hold,
+    HoldState,
+    Lot,
+    LotTerms,
+    Refusal,
+    Result,
+    Status,
+    Wallet,
+    WalletState,
+)
+from bursar.ledger.reading import Filter, Page, Posting, Total
+from bursar.ledger.service import Ledger
+
+__all__ = [
+    "MAX_AMOUNT",
+    "MAX_BATCH",
+    "AnyCommand",
+    "Asset",
+    "Capture",
+    "Checkpoint",
+    "Command",
+    "Credit",
+    "Debit",
+    "Entry",
+    "Expire",
+    "Explanation",
+    "Filter",
+    "Finding",
+    "Handler",
+    "Hold",
+    "HoldState",
+    "Kind",
+    "Lag",
+    "Ledger",
+    "Lot",
+    "LotTerms",
+    "Page",
+    "PlaceHold",
+    "Posted",
+    "Posting",
+    "Refusal",
+    "Release",
+    "Report",
+    "Result",
+    "Reverse",
+    "Seal",
+    "SetLimit",
+    "SetState",
+    "Status",
+    "Total",
+    "Transfer",
+    "Wallet",
+    "WalletState",
+]

@@ -16,7 +16,7 @@ from psycopg.types.numeric import Int4, Int8
 
 from bursar.ledger import store
 from bursar.ledger.model import Entry
-from bursar.ledger.reading import QUERIES, Posting
+from bursar.ledger.reading import QUERIES, Posting, check_limit
 from bursar.platform.arrays import int8s
 from bursar.platform.database import Connection, Database, fetch
 
@@ -54,11 +54,14 @@ async def follow_once(
 ) -> int:
     """Hand the next postings to ``handler`` and move the cursor; return how many there were.
 
-    At most ``postings`` at a time. If the handler raises, the cursor stays. Two processes that
-    follow under one name take turns.
+    At most ``postings`` at a time, 1 to 1,000. If the handler raises, the cursor stays. Two
+    processes that follow under one name take turns. A handler that takes long before it first
+    writes through its connection holds up nobody of another name.
     """
+    check_limit(postings)
     async with database.transaction() as connection:
-        cursor = await _lock_cursor(connection, follower)
+        await fetch(connection, QUERIES.numbered("take_turns"), {"follower": follower})
+        cursor = await _read_cursor(connection, follower)
         found, last = await read_after(connection, cursor, postings)
         if not found:
             return 0
@@ -115,16 +118,8 @@ async def read_lag(connection: Connection, follower: str) -> Lag:
     return Lag(*rows[0])
 
 
-async def _lock_cursor(connection: Connection, follower: str) -> Cursor:
-    """Read the cursor for this transaction alone; a new follower begins at the beginning."""
-    cursor = await _read_cursor(connection, follower)
-    if cursor == Cursor():
-        await _move(connection, follower, cursor)
-        cursor = await _read_cursor(connection, follower)
-    return cursor
-
-
 async def _read_cursor(connection: Connection, follower: str) -> Cursor:
+    """Read where a follower stands; a new one begins at the beginning."""
     rows = await fetch(connection, QUERIES.numbered("read_cursor"), {"follower": follower})
     return Cursor(rows[0][0], int(rows[0][1]), rows[0][2]) if rows else Cursor()
 

@@ -283,6 +283,13 @@ select holder_id, asset_id
  order by min(due)
  limit %(limit)s;
 
+-- name: identify_server
+-- Which server this is, and which one the books were on when they were last opened.
+select s.system_identifier, e.system_identifier,
+       current_setting('server_version_num')::integer / 10000,
+       current_setting('server_encoding')
+  from pg_control_system() s cross join bursar.economy e;
+
 -- name: mark_epoch
 -- After a restore transaction numbers begin anew: a new epoch keeps followers in order.
 update bursar.economy

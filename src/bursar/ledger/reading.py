@@ -1,10 +1,12 @@
 """Reading the ledger for people (L9): wallets, statements, balances of the past, the journal.
 
-Nothing here locks or writes. A wallet is shown as it stands at the database's instant: holds past
-their deadline and lots past their date no longer count, though their entries come later.
+Nothing here locks or writes; the caller lends a `Database.snapshot`, so that the queries of one
+question agree with each other whoever posts between them. A wallet is shown as it stands at the
+database's instant: holds past their deadline and lots past their date no longer count, though
+their entries come later.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, Literal, TypeVar
 
@@ -16,6 +18,7 @@ from bursar.ledger.book import Book
 from bursar.ledger.catalogue import Kind
 from bursar.ledger.checksum import Seal
 from bursar.ledger.model import (
+    LONG_AGO,
     MAX_AMOUNT,
     Asset,
     Entry,
@@ -39,8 +42,9 @@ QUERIES: Final = Queries("bursar.ledger", "reading.sql")
 T = TypeVar("T")
 
 MAX_PAGE: Final = 1_000
-BUSY: Final = 1_000
-"""Beyond so many entries a wallet is in the indexes by kind and by source."""
+
+_END: Final = (MAX_AMOUNT, MAX_AMOUNT, 2**31 - 1, MAX_AMOUNT)
+"""A place in the journal that no entry comes after: posting, holder, asset, seq."""
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
@@ -86,14 +90,17 @@ async def find_wallet(
 ) -> tuple[WalletKey, str | None]:
     """Find a wallet's key by the app's id or by number; raises `Missing` ``holder_unknown``."""
     if holder is not None:
-        row = await _first(connection, "find_holder", {"external_id": holder})
+        row = None
+        if _is_text(holder):
+            row = await _first(connection, "find_holder", {"external_id": holder})
         if row is None:
             raise Missing("holder_unknown", f"there is no holder {holder!r}", holder=holder)
         return WalletKey(row[0], asset.asset_id), holder
-    row = await _first(connection, "find_external_id", {"holder_id": Int8(holder_id or 0)})
+    number = holder_id if type(holder_id) is int and 0 < holder_id <= MAX_AMOUNT else 0
+    row = await _first(connection, "find_external_id", {"holder_id": Int8(number)})
     if row is None:
         raise Missing("holder_unknown", f"there is no holder {holder_id}", holder_id=holder_id)
-    return WalletKey(holder_id or 0, asset.asset_id), row[0]
+    return WalletKey(number, asset.asset_id), row[0]
 
 
 async def read_wallet(
@@ -145,8 +152,9 @@ async def read_statement(
     connection: Connection, key: WalletKey, wanted: Filter, *, limit: int, cursor: str | None
 ) -> Page[Entry]:
     """List a wallet's entries, the newest first; a page of 1 to 1,000 (L9)."""
-    _check_limit(limit)
-    high = _statement_cursor(cursor) if cursor is not None else MAX_AMOUNT
+    check_limit(limit)
+    _check_filter(wanted)
+    (high,) = _cursor(cursor, (MAX_AMOUNT,)) if cursor is not None else (MAX_AMOUNT,)
     low = 0
     if wanted.until is not None:
         high = min(high, await _last_seq_at(connection, key, _before(wanted.until)))
@@ -158,8 +166,8 @@ async def read_statement(
         "low": Int8(low),
         "high": Int8(high),
         "limit": Int4(limit + 1),
-        "kinds": texts(wanted.kinds),
-        "sources": texts(wanted.sources),
+        "kinds": texts(list(dict.fromkeys(wanted.kinds))),
+        "sources": texts(list(dict.fromkeys(wanted.sources))),
     }
     if not wanted.kinds and not wanted.sources:
         entries = await _entries(connection, "read_statement", values)
@@ -207,13 +215,13 @@ async def read_journal(
     connection: Connection, *, kind: Kind | None, limit: int, cursor: str | None
 ) -> Page[Entry]:
     """List entries of all wallets, of one kind or all, the newest posting first (L9)."""
-    _check_limit(limit)
-    place = _journal_cursor(cursor) if cursor is not None else (MAX_AMOUNT,) * 2 + (2**31 - 1, 0)
+    check_limit(limit)
+    place = _END if cursor is None else _cursor(cursor, _END)
     query = "newest_postings" if kind is None else "newest_postings_of_kind"
     values: dict[str, Any] = {
         "kind": kind,
         "posting_id": Int8(place[0]),
-        "limit": Int4(limit + 1),
+        "limit": Int4(limit + 2),  # of the first, all may have been shown before
     }
     wanted, counted = [], 0
     for posting_id, entries in await _all(connection, query, values):
@@ -241,6 +249,12 @@ async def read_postings(connection: Connection, posting_ids: Sequence[int]) -> d
     return {row[0]: Posting(*row) for row in rows}
 
 
+async def read_names(connection: Connection, holder_ids: Collection[int]) -> dict[int, str]:
+    """Tell the app's own ids of these holders."""
+    rows = await _all(connection, "read_names", {"holder_ids": int8s(list(holder_ids))})
+    return dict(rows)
+
+
 async def _last_seq_at(connection: Connection, key: WalletKey, instant: datetime) -> int:
     values = {
         "holder_id": Int8(key.holder_id),
@@ -252,31 +266,38 @@ async def _last_seq_at(connection: Connection, key: WalletKey, instant: datetime
 
 
 def _before(instant: datetime) -> datetime:
-    return instant - timedelta(microseconds=1)
+    return max(instant, LONG_AGO) - timedelta(microseconds=1)
 
 
-def _check_limit(limit: int) -> None:
+def _is_text(value: object) -> bool:
+    """Could a row of the database say this?"""
+    return type(value) is str and value.isprintable()
+
+
+def check_limit(limit: int) -> None:
+    """Refuse a page that is empty or too large."""
     if type(limit) is not int or not 1 <= limit <= MAX_PAGE:
         raise Invalid("page_limit", f"a page has 1 to {MAX_PAGE} items", limit=limit)
 
 
-def _statement_cursor(text: str) -> int:
-    numbers = _cursor(text, 1)
-    return numbers[0]
+def _check_filter(wanted: Filter) -> None:
+    for name, instant in (("since", wanted.since), ("until", wanted.until)):
+        if instant is not None and (
+            not isinstance(instant, datetime) or instant.utcoffset() is None
+        ):
+            raise Invalid("statement_filter", f"{name} is an instant with a zone", field=name)
+    if not all(map(_is_text, wanted.sources)):
+        raise Invalid("statement_filter", "a source is printable text", field="sources")
 
 
-def _journal_cursor(text: str) -> tuple[int, ...]:
-    return _cursor(text, 4)
-
-
-def _cursor(text: str, count: int) -> tuple[int, ...]:
-    """Read a cursor that an earlier page gave."""
-    parts = text.split(".")
-    if len(parts) != count or not all(
-        p.isascii() and p.isdigit() and len(p) < 20 and int(p) <= MAX_AMOUNT for p in parts
-    ):
-        raise Invalid("cursor", "the cursor is not one that a page gave", cursor=text[:80])
-    return tuple(int(part) for part in parts)
+def _cursor(text: str, most: tuple[int, ...]) -> tuple[int, ...]:
+    """Read a cursor that an earlier page gave; ``most`` are its numbers' largest values."""
+    parts = text.split(".") if isinstance(text, str) else []
+    if len(parts) == len(most) and all(p.isascii() and p.isdigit() and len(p) < 20 for p in parts):
+        numbers = tuple(map(int, parts))
+        if all(number <= bound for number, bound in zip(numbers, most, strict=True)):
+            return numbers
+    raise Invalid("cursor", "the cursor is not one that a page gave", cursor=str(text)[:80])
 
 
 async def _entries(connection: Connection, query: str, values: dict[str, Any]) -> list[Entry]:

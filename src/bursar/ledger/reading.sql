@@ -8,6 +8,12 @@ select holder_id from bursar.holder_ids where external_id = %(external_id)s;
 -- The external id of a number.
 select external_id from bursar.holder_ids where holder_id = %(holder_id)s;
 
+-- name: read_names
+-- The external ids of these numbers.
+select holder_id, external_id
+  from bursar.holder_ids
+ where holder_id = any (%(holder_ids)s::bigint[]);
+
 -- name: last_seq_at
 -- The last entry of a wallet recorded by an instant: recorded_at never goes backwards within a
 -- wallet, so halving finds it among a million in twenty steps.
@@ -161,12 +167,16 @@ select e.holder_id, e.asset_id, e.seq, e.posting_id, e.kind, e.amount, e.held_ch
  where e.posting_id = any (%(posting_ids)s::bigint[])
  order by e.posting_id, e.holder_id, e.asset_id, e.seq;
 
+-- name: take_turns
+-- Followers of one name wait here for each other, until the transaction ends. A lock on the cursor's
+-- row would cost a transaction number, and so hold up the followers of every other name.
+select pg_advisory_xact_lock(hashtextextended('bursar.follower:' || %(follower)s::text, 0));
+
 -- name: read_cursor
--- Where a follower stands; locked, so that two of one name take turns.
+-- Where a follower stands.
 select c.epoch, c.xid::text, c.posting_id
   from bursar.cursors c
- where c.follower = %(follower)s
-   for update;
+ where c.follower = %(follower)s;
 
 -- name: move_cursor
 -- A follower has seen everything up to here.

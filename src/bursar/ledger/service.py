@@ -1,27 +1,31 @@
 """The ledger: everything that may be asked of it, one method each."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 import msgspec
 
-from bursar.ledger import reading, store
+from bursar.ledger import export, reading, store, verify
 from bursar.ledger.catalogue import Kind
 from bursar.ledger.checksum import Seal
 from bursar.ledger.commands import AnyCommand, Command
 from bursar.ledger.distribution import Distributed, Distribution
 from bursar.ledger.explain import Explanation, explain
+from bursar.ledger.findings import Checkpoint, Report
 from bursar.ledger.follow import Handler, Lag, follow_once, read_lag
 from bursar.ledger.group_commit import GroupCommit
 from bursar.ledger.model import MAX_BATCH, Asset, Entry, Result, Wallet, WalletKey
+from bursar.ledger.opening import open_database, seal_of
 from bursar.ledger.posting import Order, Poster
 from bursar.ledger.reading import Filter, Page, Posting, Total
 from bursar.ledger.sweep import sweep
 from bursar.platform.database import Connection, Database
 from bursar.platform.errors import Conflict, Invalid, Missing
+from bursar.platform.settings import Settings, load_settings
 
 _MAX_REASON = 500
 
@@ -34,6 +38,23 @@ class Ledger:
         self.seal = seal or Seal()
         self._poster = Poster(database, self.seal)
         self._group_commit = GroupCommit(self._poster.post)
+
+    @classmethod
+    async def open(
+        cls,
+        where: str | Path | None = None,
+        *,
+        settings: Settings | None = None,
+        max_connections: int = 8,
+    ) -> Self:
+        """Open the ledger at an address or in a data directory; None is what the settings say (O1).
+
+        A data directory's server is started, made and migrated if need be, and goes on running; a
+        server by address must have been migrated. ``settings`` are the environment's by default,
+        and say how entries are sealed. Raises `Invalid`, `Rejected`, `Unavailable`.
+        """
+        chosen = settings or load_settings()
+        return cls(await open_database(where, chosen, max_connections), seal_of(chosen))
 
     async def __aenter__(self) -> Self:
         return self
@@ -180,6 +201,11 @@ class Ledger:
         async with self.database.connection() as connection:
             return await reading.read_postings(connection, posting_ids)
 
+    async def holders(self, holder_ids: Collection[int]) -> dict[int, str]:
+        """Name these holders by the app's own ids, those that have one."""
+        async with self.database.connection() as connection:
+            return await reading.read_names(connection, holder_ids)
+
     async def follow(self, follower: str, handler: Handler, *, postings: int = 100) -> int:
         """Hand the next postings to ``handler`` and move the follower's cursor; see `follow`."""
         return await follow_once(self.database, follower, handler, postings=postings)
@@ -207,6 +233,32 @@ class Ledger:
         """List every asset by code."""
         async with self.database.connection() as connection:
             return list((await store.read_assets(connection)).values())
+
+    async def verify(
+        self,
+        *,
+        first_holder: int | None = None,
+        last_holder: int | None = None,
+        keyed_since: datetime | None = None,
+        resume: Checkpoint | None = None,
+        progress: Callable[[Checkpoint], None] | None = None,
+        workers: int = 2,
+    ) -> Report:
+        """Recompute everything that follows from the entries; see `verify.verify` (L10)."""
+        return await verify.verify(
+            self.database,
+            self.seal,
+            first_holder=first_holder,
+            last_holder=last_holder,
+            keyed_since=keyed_since,
+            resume=resume,
+            progress=progress,
+            workers=workers,
+        )
+
+    async def export(self, format: export.Format, write: export.Write) -> int:  # noqa: A002
+        """Write the whole journal as ``beancount`` or ``csv``; returns its entries (L11)."""
+        return await export.export(self.database, format, write)
 
     @asynccontextmanager
     async def _wallet(

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from psycopg.types.numeric import Int4, Int8
@@ -247,6 +247,20 @@ async def due_wallets(connection: Connection, now: datetime, limit: int) -> list
     """List wallets with lots or holds whose time has passed at ``now``."""
     rows = await _all(connection, "due_wallets", {"now": now, "limit": Int4(limit)})
     return [WalletKey(*row) for row in rows]
+
+
+class ServerFacts(NamedTuple):
+    """What a server is; ``known_identifier`` is that of the server the books were last on."""
+
+    system_identifier: int
+    known_identifier: int
+    major: int
+    encoding: str
+
+
+async def identify_server(connection: Connection) -> ServerFacts:
+    """Tell which server the connection leads to."""
+    return ServerFacts(*await _one(connection, "identify_server", {}))
 
 
 async def mark_epoch(connection: Connection, system_identifier: int) -> None:

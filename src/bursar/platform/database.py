@@ -2,7 +2,9 @@
 
 Every connection works as the role `bursar_service`, which does not own the tables (L5), speaks
 UTF-8 in UTC, and plans once for each statement: the ledger's statements want the same index walk
-whatever the batch, and planning a statement of fifty parameters costs more than running it.
+whatever the batch, and planning a statement of fifty parameters costs more than running it. It
+waits 20 s for a lock at most, and a transaction left idle ends after a minute: neither a stranger's
+lock nor a process that hangs stops the others or the followers of the journal for long.
 """
 
 import select
@@ -45,6 +47,8 @@ _AWAY: Final = (
 _PREPARE: Final = """
     select set_config('plan_cache_mode', 'force_generic_plan', false),
            set_config('timezone', 'UTC', false),
+           set_config('lock_timeout', '20s', false),
+           set_config('idle_in_transaction_session_timeout', '60s', false),
            set_config('role', case when current_user <> %(role)s
                                     and pg_has_role(current_user, %(role)s, 'member')
                                    then %(role)s else current_user end, false)

@@ -45,7 +45,7 @@ def test_data_of_another_version_is_refused_with_the_way_out(
     assert error.fields["data_major"] == older.major
     assert error.fields["program_major"] == find().major
     assert f"BURSAR_POSTGRES_BIN={older.bin}" in error.message
-    assert "upgrade()" in error.message
+    assert "bursar db upgrade" in error.message
     monkeypatch.setenv("BURSAR_POSTGRES_BIN", str(older.bin))
     assert yard.start(old_data).version == older.version
 

@@ -112,7 +112,7 @@ def check_major(layout: Layout, programs: Programs) -> None:
     keep = f"={matching.bin}" if matching else f" to the programs of PostgreSQL {major}"
     way = f"Set BURSAR_POSTGRES_BIN{keep} to go on with them"
     if major is not None and major < programs.major:
-        way += f", or move the data up with upgrade(): see {__package__}"
+        way += ", or move the data up with `bursar db upgrade`"
     raise Rejected(
         "postgres_version_mismatch",
         f"{layout.pgdata} was made by PostgreSQL {major}, and the programs in {programs.bin} are "

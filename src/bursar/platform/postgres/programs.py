@@ -73,6 +73,31 @@ def find_major(major: int) -> Programs | None:
     return next((programs for programs in found if programs and programs.major == major), None)
 
 
+def find_clients(
+    at_least: int = OLDEST, asked: Path | None = None, *, newest: bool = False
+) -> Programs:
+    """Find pg_dump, pg_restore and psql that work with a server of that major version.
+
+    The oldest that do, so that what they write can be read in many places, unless the ``newest``
+    are wanted. Raises `Missing` ``postgres_programs_missing``.
+    """
+    chosen = asked or os.environ.get("BURSAR_POSTGRES_BIN")
+    on_path = shutil.which("pg_dump")
+    places = [*([Path(chosen).expanduser()] if chosen else []), *_candidates()]
+    places += [Path(on_path).parent] if on_path else []
+    found = [programs for place in places if (programs := _examine_clients(place))]
+    usable = [programs for programs in found if programs.major >= at_least]
+    if not usable:
+        raise Missing(
+            "postgres_programs_missing",
+            f"pg_dump, pg_restore and psql of PostgreSQL {at_least} or newer are needed; install "
+            "them, or set BURSAR_POSTGRES_BIN to the directory that holds them",
+            version=at_least,
+        )
+    best = max if newest else min
+    return best(usable, key=lambda programs: programs.major)
+
+
 def examine(directory: Path) -> Programs | None:
     """Ask a directory's ``postgres`` for its version; None when there is nothing of use."""
     directory = Path(os.path.abspath(directory))  # noqa: PTH100 - a link stays the name it has
@@ -86,6 +111,17 @@ def examine(directory: Path) -> Programs | None:
     if match is None or int(match[1]) < OLDEST:
         return None
     return Programs(directory, f"{match[1]}.{match[2] or 0}", int(match[1]))
+
+
+def _examine_clients(directory: Path) -> Programs | None:
+    try:
+        if not all((directory / name).is_file() for name in ("pg_restore", "psql")):
+            return None
+        answer = _ask(directory / "pg_dump", "--version")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    match = _VERSION.search(answer)
+    return Programs(directory, f"{match[1]}.{match[2] or 0}", int(match[1])) if match else None
 
 
 def supports_lz4(programs: Programs) -> bool:
