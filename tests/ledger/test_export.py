@@ -14,8 +14,7 @@ from bursar.ledger import beancount, export
 from bursar.ledger.commands import Credit, Debit
 from bursar.ledger.journal import decimal
 from bursar.ledger.service import Ledger
-
-from .busy import HOSTILE, make_busy
+from tests.ledger.busy import HOSTILE, make_busy
 
 FORMULAS = ["=1+1", "+1", "-1", "@sum", "'quoted'", "plain, with comma", 'say "hi"', "\\", '\\"']
 

@@ -12,8 +12,7 @@ from bursar.ledger.findings import Checkpoint, Report
 from bursar.ledger.service import Ledger
 from bursar.ledger.verify import verify
 from bursar.platform.errors import Invalid
-
-from .busy import Urls, damage, holder, make_busy, named, random_commands
+from tests.ledger.busy import Urls, damage, holder, make_busy, named, random_commands
 
 COINS = "asset coins"
 

@@ -10,8 +10,7 @@ from bursar.ledger.commands import Credit, Debit, PlaceHold
 from bursar.ledger.findings import MAX_FINDINGS
 from bursar.ledger.service import Ledger
 from bursar.ledger.verify import verify
-
-from .busy import Urls, damage, holder, make_busy, named
+from tests.ledger.busy import Urls, damage, holder, make_busy, named
 
 COINS = "asset coins"
 W = "holder_id = {a} and asset_id = 1"

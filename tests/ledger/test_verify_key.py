@@ -11,8 +11,7 @@ from bursar.ledger.commands import Credit
 from bursar.ledger.model import GENESIS
 from bursar.ledger.service import Ledger
 from bursar.ledger.verify import verify
-
-from .busy import Urls, damage, holder, make_busy, named
+from tests.ledger.busy import Urls, damage, holder, make_busy, named
 
 COINS = "asset coins"
 RECORD = """record_send(row(holder_id, asset_id, key_id, seq, posting_id, amount, held_change,

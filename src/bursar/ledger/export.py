@@ -174,8 +174,7 @@ async def _rows(connection: Connection, query: str) -> AsyncIterator[list[Any]]:
 
 @asynccontextmanager
 async def _snapshot(database: Database) -> AsyncIterator[Connection]:
-    async with database.transaction() as connection:
-        await connection.execute("set transaction isolation level repeatable read, read only")
+    async with database.snapshot() as connection:
         await connection.execute("set local work_mem = '64MB'")
         await connection.execute("set local cursor_tuple_fraction = 1")
         yield connection

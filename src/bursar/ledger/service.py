@@ -170,7 +170,8 @@ class Ledger:
         holder_id: int | None = None,
     ) -> int:
         """Tell a balance as of an instant, by recorded or by effective time (L9)."""
-        if by not in {"recorded", "effective"} or at.utcoffset() is None:
+        aware = isinstance(at, datetime) and at.utcoffset() is not None
+        if by not in ("recorded", "effective") or not aware:
             raise Invalid("balance_at", "at is an instant with a zone; by is recorded or effective")
         async with self._wallet(holder, asset, holder_id) as (connection, _, key, _name):
             return await reading.read_balance_at(connection, key, at, by)
@@ -193,7 +194,7 @@ class Ledger:
         self, *, kind: Kind | None = None, limit: int = 50, cursor: str | None = None
     ) -> Page[Entry]:
         """List entries of all wallets, of one kind or all, the newest posting first (L9)."""
-        async with self.database.connection() as connection:
+        async with self.database.snapshot() as connection:
             return await reading.read_journal(connection, kind=kind, limit=limit, cursor=cursor)
 
     async def postings(self, posting_ids: Sequence[int]) -> dict[int, Posting]:
