@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
 from bursar.ledger import commands as c
 from bursar.ledger import store
+from bursar.ledger.distribution import Distribution
 from bursar.ledger.model import LotTerms, Result, Status
 from bursar.ledger.service import Ledger
 from bursar.platform.database import Database
@@ -233,6 +235,59 @@ async def test_whoever_comes_in_between_is_seen(
     )
     change = sum(r.entry.amount for r in results if r.entry and r.entry.holder_id == 1)
     assert balance == 10 + 10 - 10 - 5 + 2 + (12 if intruded else 0) + change
+    assert damage(database.owner_url) == []
+
+
+@pytest.mark.parametrize("way", ["the same again", "others", "a hold"])
+@pytest.mark.parametrize("inside", [False, True], ids=["on its own", "in a transaction"])
+@pytest.mark.parametrize(
+    "moment", ["read_plain_wallets", "holders_without_wallet", "write_columns"]
+)
+async def test_whoever_comes_between_a_distribution_is_seen(
+    moment: str,
+    inside: bool,
+    way: str,
+    ledger: Ledger,
+    database: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Some have a wallet, some have none, one has lots; each gets the credit once."""
+    names = ["ada", "ben", "cyd", "dee", "eli", "fay"]
+    await post(
+        ledger,
+        *[c.Credit(holder=name, asset="gems", reference="known", amount=1) for name in names],
+        *[c.Credit(holder=name, asset="coins", reference="start", amount=9) for name in names[:3]],
+        c.Credit(**ADA, reference="lot", amount=1, lot=LotTerms()),
+    )
+    ids = [row[0] for row in table(database.owner_url, "select holder_id from bursar.holder_ids")]
+    given = Distribution(asset="coins", reference="pay", holder_ids=ids, amounts=[5] * len(ids))
+    other = Database(database.url)
+    await other.open()
+    async with Ledger(other) as second:
+
+        async def intrude() -> None:
+            if way == "the same again":
+                half = msgspec.structs.replace(given, holder_ids=ids[::2], amounts=[5, 5, 5])
+                await second.distribute(half, actor="test", reason="meanwhile")
+            elif way == "others":
+                for name in ("fay", "ben"):
+                    await post(
+                        second,
+                        c.Credit(holder=name, asset="coins", reference=f"{name} x", amount=1),
+                    )
+            else:
+                await post(second, c.PlaceHold(**BEN, reference="hold", amount=2))
+
+        intruded = between(monkeypatch, moment, intrude)
+        if inside:
+            async with ledger.database.transaction() as tx:
+                done = await ledger.distribute(given, actor="test", reason="pay", tx=tx)
+        else:
+            done = await ledger.distribute(given, actor="test", reason="pay")
+    replayed = 3 if intruded and way == "the same again" else 0
+    assert (done.applied, done.replayed, done.refused) == (6 - replayed, replayed, {})
+    paid = table(database.owner_url, "select count(*) from bursar.entries where reference = 'pay'")
+    assert paid == [(6,)]
     assert damage(database.owner_url) == []
 
 
