@@ -71,6 +71,7 @@ def _commands(block: str) -> Iterator[tuple[str, str]]:
 
 def _facts(printed: str) -> list[str]:
     """Leave out what differs from one machine and day to the next; results and remarks apart."""
-    text = re.sub(r"of 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC by \S+:", "of WHEN by WHO:", printed)
+    text = re.sub(r"of 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC", "of WHEN", printed)
+    text = re.sub(r"by cli:\S+:", "by WHO:", text)
     text = re.sub(r"(stopped in) \S+", r"\1 PLACE", text)
     return sorted(line.rstrip() for line in text.splitlines() if line.strip())
