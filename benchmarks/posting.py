@@ -11,6 +11,7 @@ from benchmarks.place import (
     in_parallel,
     make_twins,
     open_ledger,
+    post_all,
     server,
     vacuum,
 )
@@ -54,18 +55,32 @@ def run(size: int = 1_000_000, rounds: int = 3) -> Report:
     with server() as started:
         fill(started, size)
         make_twins(started)
-        pairs = []
+        pairs, as_commands = [], []
         for number in range(rounds):
             reference = f"round:{number}"
             limit = in_parallel(bare_all, 2, started.owner_url, size, reference)
             figure = in_parallel(grant_all, 2, started.service_url, size, reference)
-            progress(f"round {number}: {figure:,.0f} postings/s, bare SQL {limit:,.0f}")
+            commands = in_parallel(post_all, 2, started.service_url, size, f"commands:{number}")
+            progress(
+                f"round {number}: {figure:,.0f} postings/s, bare SQL {limit:,.0f},"
+                f" as commands {commands:,.0f}"
+            )
             pairs.append((figure, limit))
+            as_commands.append((commands, limit))
             vacuum(started, "bursar")
             vacuum(started, "bare")
         clean = asyncio.run(_verify(started.service_url))
     figure, limit, ratio = median_of(pairs)
-    settings = {"wallets": size, "batch": BATCH, "workers": 2, "rounds": rounds, "verified": clean}
+    by_command, _, by_command_ratio = median_of(as_commands)
+    settings = {
+        "wallets": size,
+        "batch": BATCH,
+        "workers": 2,
+        "rounds": rounds,
+        "as_commands": round(by_command),
+        "as_commands_ratio": round(by_command_ratio, 2),
+        "verified": clean,
+    }
     return Report("posting", figure, "postings/s", limit, ratio, settings)
 
 
