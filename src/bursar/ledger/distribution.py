@@ -6,6 +6,7 @@ the case and several times as quick; wallets with lots, holds or debt go the gen
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -103,6 +104,16 @@ def examine_distribution(given: Distribution) -> Refusal | None:
     if len(set(holder_ids)) != len(holder_ids):
         return invalid("holder_ids", "names a holder twice")
     return examine(given.credit(holder_ids[0], amounts[0]))
+
+
+def own_copy(given: Distribution) -> Distribution:
+    """Take what is asked at this moment: the caller may go on to change its lists and metadata."""
+    return msgspec.structs.replace(
+        given,
+        holder_ids=tuple(given.holder_ids),
+        amounts=tuple(given.amounts),
+        metadata=deepcopy(given.metadata),
+    )
 
 
 def without_wallet(holder_ids: Sequence[int]) -> PlainWallets:

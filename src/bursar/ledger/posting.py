@@ -22,7 +22,12 @@ from bursar.ledger.commands import (
 )
 from bursar.ledger.decide import decide
 from bursar.ledger.distributing import distribute
-from bursar.ledger.distribution import Distributed, Distribution, examine_distribution
+from bursar.ledger.distribution import (
+    Distributed,
+    Distribution,
+    examine_distribution,
+    own_copy,
+)
 from bursar.ledger.examine import examine, invalid
 from bursar.ledger.gather import Reading
 from bursar.ledger.model import Asset, Refusal, Result, Status, WalletKey, as_error
@@ -80,6 +85,10 @@ class Poster:
         self, given: Distribution, voice: Voice, tx: Connection | None = None
     ) -> Distributed:
         """Give one credit to many; raises what is malformed in the whole, see `Ledger`."""
+        refusal = examine_distribution(given)
+        if refusal is not None:
+            raise as_error(refusal)
+        given = own_copy(given)
         if tx is not None:
             return await self._distribute(tx, given, voice, in_tx=True)
         async with self._database.connection() as connection:
@@ -88,9 +97,6 @@ class Poster:
     async def _distribute(
         self, connection: Connection, given: Distribution, voice: Voice, *, in_tx: bool
     ) -> Distributed:
-        refusal = examine_distribution(given)
-        if refusal is not None:
-            raise as_error(refusal)
         asset = await self.asset(connection, given.asset)
         if asset is None:
             raise as_error(unknown_asset(given.asset))
