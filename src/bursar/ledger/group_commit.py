@@ -43,10 +43,10 @@ class GroupCommit:
         return await future
 
     async def close(self) -> None:
-        """Take no more, and finish what was taken."""
+        """Take no more, and finish what was taken; also when the caller is cancelled meanwhile."""
         self._closed = True
         if self._worker is not None:
-            await self._worker
+            await asyncio.shield(self._worker)
 
     async def _work(self) -> None:
         try:
