@@ -16,7 +16,7 @@ from bursar.ledger.follow import Cursor, Handler, Posted, read_after
 from bursar.ledger.model import Result
 from bursar.ledger.service import Ledger
 from bursar.platform.database import Connection, Database
-from bursar.platform.errors import Invalid
+from bursar.platform.errors import Invalid, Unavailable
 from tests.ledger.books import table
 
 
@@ -227,6 +227,25 @@ async def test_a_handler_that_raises_leaves_the_cursor_and_what_it_wrote_is_undo
     assert seen() == all_postings(database)[:1]
     assert await follow_all(ledger, notebook) == 1
     assert notebook.references == ["a", "b"]
+    assert seen() == all_postings(database)
+
+
+async def test_a_follower_that_dies_at_work_leaves_it_to_the_next(
+    ledger: Ledger, database: Any, seen: Any
+) -> None:
+    await post(ledger, "a")
+    await post(ledger, "b")
+
+    async def dying(postings: list[Posted], connection: Connection) -> None:
+        await Notebook()(postings, connection)
+        with psycopg.connect(database.owner_url, autocommit=True) as owner:
+            owner.execute("select pg_terminate_backend(%s)", (connection.info.backend_pid,))
+
+    with pytest.raises(Unavailable):
+        await ledger.follow("f", dying)
+    assert (seen(), (await ledger.lag("f")).entries) == ([], 2)
+    async with another(database) as second:
+        assert await second.follow("f", Notebook()) == 2
     assert seen() == all_postings(database)
 
 

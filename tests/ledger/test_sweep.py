@@ -1,18 +1,24 @@
 """A sweep puts into the books what time has done, no more and no less (L6, L7)."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 
 from bursar.ledger import commands as c
-from bursar.ledger.model import LotTerms, Result
+from bursar.ledger.model import LotTerms, Result, Wallet
 from bursar.ledger.service import Ledger
 from bursar.platform.database import Database
-from bursar.platform.errors import Invalid
+from bursar.platform.errors import Invalid, Missing
 from tests.ledger.books import damage, everything, table
 from tests.ledger.conftest import SetClock
+from tests.ledger.reference_model import Model
+from tests.ledger.scribe import HOLDERS, Scribe
+from tests.ledger.test_post_machine import number_holders
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -159,6 +165,51 @@ async def test_the_next_command_writes_what_a_sweep_would_have_written(
         for holder in ("h0", "h1")
     ]
     assert by_command == by_sweep
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_wallet_is_shown_as_a_sweep_then_leaves_it(
+    seed: int, ledger: Ledger, set_clock: SetClock, database: Any
+) -> None:
+    """After anything that a careless app might send, at any time."""
+    random = Random(seed)
+    model = Model(HOLDERS)
+    scribe = Scribe(random, model)
+    number_holders(database.owner_url)
+    now = NOON
+    swept = 0
+    for _ in range(40):
+        now = scribe.later(now)
+        set_clock(now)
+        batch = scribe.batch(now)
+        model.post(batch, now)  # so that the scribe knows of what there is
+        await post(ledger, *batch)
+        now += random.choice((timedelta(minutes=20), HOUR, 5 * HOUR))
+        set_clock(now)
+        shown = await everybody(ledger)
+        told = [await ledger.explain(w.holder, w.asset) for w in shown]
+        swept += await ledger.sweep()
+        left = await everybody(ledger)
+        assert [stands(wallet) for wallet in left] == [stands(wallet) for wallet in shown]
+        for before, wallet in zip(told, left, strict=True):
+            after = await ledger.explain(wallet.holder, wallet.asset)
+            assert before.recorded - before.overdue == after.recorded == wallet.balance
+            assert (after.overdue, after.plain) == (0, before.plain)
+    assert swept > 0
+    assert damage(database.owner_url) == []
+
+
+async def everybody(ledger: Ledger) -> list[Wallet]:
+    wallets = []
+    for holder in HOLDERS:
+        for asset in ("coins", "gems"):
+            with suppress(Missing):
+                wallets.append(await ledger.wallet(holder, asset))
+    return wallets
+
+
+def stands(wallet: Wallet) -> Wallet:
+    return msgspec.structs.replace(wallet, seq=0)
 
 
 async def test_several_sweepers_at_once_write_everything_once(
