@@ -178,35 +178,21 @@ async def test_nothing_is_missed_or_seen_twice_while_many_post(
     assert sorted(handled) == all_postings(database)
 
 
-async def test_two_who_begin_under_one_name_at_once_share_the_work(
+async def test_who_comes_while_another_of_its_name_is_at_work_finds_nothing_to_do(
     ledger: Ledger, database: Any, seen: Any
 ) -> None:
-    """Also the very first time, when there is no cursor yet to take turns on."""
-    await post(ledger, "a")
-    await post(ledger, "b")
-    inside, go_on = asyncio.Event(), asyncio.Event()
-    notebook = Notebook()
+    """Also the first time, when there is no cursor yet: nobody waits, nothing is done twice."""
+    for references in (("a", "b"), ("c",)):
+        for reference in references:
+            await post(ledger, reference)
 
-    async def slow(postings: list[Posted], connection: Connection) -> None:
-        await notebook(postings, connection)
-        inside.set()
-        await go_on.wait()
+        async def slow(postings: list[Posted], connection: Connection) -> None:
+            await Notebook()(postings, connection)
+            async with another(database) as second:
+                assert await second.follow("f", Notebook()) == 0
 
-    async with another(database) as second:
-        first = asyncio.create_task(ledger.follow("f", slow))
-        await inside.wait()
-        other = asyncio.create_task(second.follow("f", notebook))
-        await somebody_waits(ledger)
-        go_on.set()
-        assert (await first, await other) == (2, 0)
+        assert await ledger.follow("f", slow) == len(references)
     assert seen() == all_postings(database)
-
-
-async def somebody_waits(ledger: Ledger) -> None:
-    async with ledger.database.connection() as connection:
-        waits = "select exists (select from pg_locks where not granted)"
-        while (await (await connection.execute(waits)).fetchone()) != (True,):
-            pass
 
 
 async def test_a_handler_that_raises_leaves_the_cursor_and_what_it_wrote_is_undone(
@@ -277,7 +263,7 @@ async def test_a_handler_at_work_outside_the_database_holds_up_no_other_follower
 async def test_a_follower_has_no_transaction_number_before_its_handler_writes(
     ledger: Ledger, seen: Any
 ) -> None:
-    """Not even while it waits for its turn; and one that finds nothing leaves no trace at all."""
+    """So one that finds nothing, or sends what it finds elsewhere, is in nobody's way."""
     await post(ledger, "a")
     numbers: list[Any] = []
 

@@ -54,13 +54,16 @@ async def follow_once(
 ) -> int:
     """Hand the next postings to ``handler`` and move the cursor; return how many there were.
 
-    At most ``postings`` at a time, 1 to 1,000. If the handler raises, the cursor stays. Two
-    processes that follow under one name take turns. A handler that takes long before it first
-    writes through its connection holds up nobody of another name.
+    At most ``postings`` at a time, 1 to 1,000. If the handler raises, the cursor stays. While
+    another process is at it under the same name there is nothing to do here: 0. A handler that
+    takes long before it first writes through its connection holds up nobody of another name; but
+    a minute without a statement on it ends its transaction, and all of it comes again.
     """
     check_limit(postings)
     async with database.transaction() as connection:
-        await fetch(connection, QUERIES.numbered("take_turns"), {"follower": follower})
+        turn = await fetch(connection, QUERIES.numbered("take_turn"), {"follower": follower})
+        if turn == [(False,)]:
+            return 0
         cursor = await _read_cursor(connection, follower)
         found, last = await read_after(connection, cursor, postings)
         if not found:

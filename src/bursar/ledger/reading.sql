@@ -167,10 +167,10 @@ select e.holder_id, e.asset_id, e.seq, e.posting_id, e.kind, e.amount, e.held_ch
  where e.posting_id = any (%(posting_ids)s::bigint[])
  order by e.posting_id, e.holder_id, e.asset_id, e.seq;
 
--- name: take_turns
--- Followers of one name wait here for each other, until the transaction ends. A lock on the cursor's
--- row would cost a transaction number, and so hold up the followers of every other name.
-select pg_advisory_xact_lock(hashtextextended('bursar.follower:' || %(follower)s::text, 0));
+-- name: take_turn
+-- Is it this follower's turn, until the transaction ends, or is another of its name at work? A lock
+-- on the cursor's row would cost a transaction number, and so hold up followers of other names.
+select pg_try_advisory_xact_lock(hashtextextended('bursar.follower:' || %(follower)s::text, 0));
 
 -- name: read_cursor
 -- Where a follower stands.
