@@ -6,6 +6,7 @@ import psycopg
 
 from benchmarks.place import (
     BATCH,
+    IN_FLIGHT,
     fill,
     grant_all,
     in_parallel,
@@ -76,6 +77,7 @@ def run(size: int = 1_000_000, rounds: int = 3) -> Report:
         "wallets": size,
         "batch": BATCH,
         "workers": 2,
+        "in_flight": IN_FLIGHT,
         "rounds": rounds,
         "as_commands": round(by_command),
         "as_commands_ratio": round(by_command_ratio, 2),
