@@ -15,7 +15,7 @@ import psycopg
 
 from benchmarks.report import progress
 from bursar.ledger.commands import Credit
-from bursar.ledger.distribution import Distribution
+from bursar.ledger.decision.distribution import Distribution
 from bursar.ledger.service import Ledger
 from bursar.platform import postgres
 from bursar.platform.database import Database

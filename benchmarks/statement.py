@@ -19,7 +19,7 @@ from benchmarks.place import (
 from benchmarks.report import Report, progress
 from bursar.ledger.catalogue import Kind
 from bursar.ledger.commands import Credit
-from bursar.ledger.reading import Filter
+from bursar.ledger.reading.wallets import Filter
 from bursar.ledger.service import Ledger
 
 PAGES = 2_000

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import psycopg
 
-from bursar.ledger import store
+from bursar.ledger.audit.findings import Report
 from bursar.ledger.commands import (
     AnyCommand,
     Capture,
@@ -20,8 +20,8 @@ from bursar.ledger.commands import (
     SetState,
     Transfer,
 )
-from bursar.ledger.findings import Report
 from bursar.ledger.model import LotTerms, Result, WalletState
+from bursar.ledger.posting import store
 from bursar.ledger.service import Ledger
 
 

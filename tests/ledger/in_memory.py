@@ -5,12 +5,12 @@ import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bursar.ledger.book import Ask, Book, detail_text
-from bursar.ledger.checksum import Seal
 from bursar.ledger.commands import AnyCommand, Transfer, canonical
-from bursar.ledger.decide import decide
+from bursar.ledger.decision.book import Ask, Book, detail_text
+from bursar.ledger.decision.checksum import Seal
+from bursar.ledger.decision.decide import decide
+from bursar.ledger.decision.position import Position, fold
 from bursar.ledger.model import GENESIS, Entry, Refusal, Result, Status, WalletKey
-from bursar.ledger.position import Position, fold
 
 _FIELDS = (
     ("holder_id", 20, "!q"),

@@ -19,8 +19,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise, zip_longest
 
 from bursar.ledger import commands as c
+from bursar.ledger.decision.position import Position
 from bursar.ledger.model import Entry, LotTerms, WalletKey
-from bursar.ledger.position import Position
 from tests.ledger.in_memory import InMemory
 
 DAY_0 = datetime(2030, 1, 1, tzinfo=UTC)

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 
 from bursar.ledger import commands as c
-from bursar.ledger import store
-from bursar.ledger.distribution import Distribution
+from bursar.ledger.decision.distribution import Distribution
 from bursar.ledger.model import MAX_AMOUNT, MAX_BATCH, LotTerms, Result, Status
+from bursar.ledger.posting import store
 from bursar.ledger.service import Ledger
 from bursar.platform.errors import Invalid
 from tests.ledger.books import damage, everything, table

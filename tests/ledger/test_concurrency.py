@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from bursar.ledger import commands as c
-from bursar.ledger import store
-from bursar.ledger.distribution import Distribution
+from bursar.ledger.decision.distribution import Distribution
 from bursar.ledger.model import LotTerms, Result, Status
+from bursar.ledger.posting import store
 from bursar.ledger.service import Ledger
 from bursar.platform.database import Database
 from bursar.platform.errors import Unavailable

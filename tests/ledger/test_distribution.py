@@ -10,10 +10,10 @@ import psycopg
 import pytest
 
 from bursar.ledger import commands as c
-from bursar.ledger import store
-from bursar.ledger.checksum import Seal, microseconds, text_fields
-from bursar.ledger.distribution import Distributed, Distribution
+from bursar.ledger.decision.checksum import Seal, microseconds, text_fields
+from bursar.ledger.decision.distribution import Distributed, Distribution
 from bursar.ledger.model import GENESIS, MAX_AMOUNT, LotTerms, Result, Status
+from bursar.ledger.posting import store
 from bursar.ledger.service import Ledger
 from bursar.platform.database import Database
 from bursar.platform.errors import BursarError

@@ -10,9 +10,9 @@ from beancount import loader
 from beancount.core import data
 from beancount.core.realization import compute_balance, realize
 
-from bursar.ledger import beancount, export
+from bursar.ledger.audit import beancount, export
+from bursar.ledger.audit.journal_line import decimal
 from bursar.ledger.commands import Credit, Debit
-from bursar.ledger.journal import decimal
 from bursar.ledger.service import Ledger
 from tests.ledger.busy import HOSTILE, make_busy
 

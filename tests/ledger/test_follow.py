@@ -11,9 +11,9 @@ import psycopg
 import pytest
 
 from bursar.ledger import commands as c
-from bursar.ledger import follow
-from bursar.ledger.follow import Cursor, Handler, Posted, read_after
 from bursar.ledger.model import Result
+from bursar.ledger.reading import follow
+from bursar.ledger.reading.follow import Cursor, Handler, Posted, read_after
 from bursar.ledger.service import Ledger
 from bursar.platform.database import Connection, Database
 from bursar.platform.errors import Invalid, Unavailable

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from bursar.ledger import commands as c
-from bursar.ledger.group_commit import GroupCommit
 from bursar.ledger.model import Result, Status
-from bursar.ledger.posting import Order
+from bursar.ledger.posting.batch import Order
+from bursar.ledger.posting.group_commit import GroupCommit
 from bursar.ledger.service import Ledger
 from bursar.platform.database import Database
 from bursar.platform.errors import BursarError, Invalid, Unavailable

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from bursar.ledger import commands as c
-from bursar.ledger.distribution import Distribution
+from bursar.ledger.decision.distribution import Distribution
 from bursar.ledger.model import MAX_AMOUNT, LotTerms, Result, Status
 from bursar.ledger.service import Ledger
 from tests.ledger.books import damage

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bursar.ledger import commands as c
+from bursar.ledger.decision.position import Position
 from bursar.ledger.model import Entry, Result, Status
-from bursar.ledger.position import Position
 from tests.ledger.in_memory import InMemory, chain_breaks, folded
 from tests.ledger.reference_model import Line, Model, Wallet
 from tests.ledger.scribe import ASSETS, HOLDERS, Scribe

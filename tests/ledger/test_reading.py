@@ -11,11 +11,12 @@ import psycopg
 import pytest
 
 from bursar.ledger import commands as c
-from bursar.ledger import reading, store
 from bursar.ledger.catalogue import Kind
-from bursar.ledger.distribution import Distribution
+from bursar.ledger.decision.distribution import Distribution
 from bursar.ledger.model import Entry, LotTerms, Result, WalletKey
-from bursar.ledger.reading import Filter, Page
+from bursar.ledger.posting import store
+from bursar.ledger.reading import wallets as reading
+from bursar.ledger.reading.wallets import Filter, Page
 from bursar.ledger.service import Ledger
 from bursar.platform.database import Connection, Database
 from bursar.platform.errors import Invalid, Missing
@@ -217,7 +218,7 @@ async def test_an_explanation_agrees_with_itself_while_others_post(
         await post(ledger, c.Credit(**ADA, reference="b", amount=10))
         return await original(*args)
 
-    monkeypatch.setattr("bursar.ledger.explain.read_totals", totals)
+    monkeypatch.setattr("bursar.ledger.reading.explain.read_totals", totals)
     told = await ledger.explain(**ADA)
     assert (told.recorded, told.overdue) == (told.wallet.balance, 0)
 

@@ -6,11 +6,11 @@ import random
 import msgspec
 import pytest
 
-from bursar.ledger import verify_slices
+from bursar.ledger.audit import verify_slices
+from bursar.ledger.audit.findings import Checkpoint, Report
+from bursar.ledger.audit.verify import verify
 from bursar.ledger.commands import Credit
-from bursar.ledger.findings import Checkpoint, Report
 from bursar.ledger.service import Ledger
-from bursar.ledger.verify import verify
 from bursar.platform.errors import Invalid
 from tests.ledger.busy import Urls, damage, holder, make_busy, named, random_commands
 

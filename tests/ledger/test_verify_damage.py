@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
-from bursar.ledger import verify_slices
+from bursar.ledger.audit import verify_slices
+from bursar.ledger.audit.findings import MAX_FINDINGS
+from bursar.ledger.audit.verify import verify
 from bursar.ledger.commands import Credit, Debit, PlaceHold
-from bursar.ledger.findings import MAX_FINDINGS
 from bursar.ledger.service import Ledger
-from bursar.ledger.verify import verify
 from tests.ledger.busy import Urls, damage, holder, make_busy, named
 
 COINS = "asset coins"

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from bursar.ledger.checksum import Seal
+from bursar.ledger.audit.verify import verify
 from bursar.ledger.commands import Credit
+from bursar.ledger.decision.checksum import Seal
 from bursar.ledger.model import GENESIS
 from bursar.ledger.service import Ledger
-from bursar.ledger.verify import verify
 from tests.ledger.busy import Urls, damage, holder, make_busy, named
 
 COINS = "asset coins"

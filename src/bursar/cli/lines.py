@@ -11,7 +11,7 @@ from typing import BinaryIO, Final, NamedTuple
 import msgspec
 
 from bursar.ledger import MAX_BATCH, AnyCommand
-from bursar.ledger.examine import examine
+from bursar.ledger.decision.examine import examine
 
 MAX_LINE: Final = 65_536
 

@@ -8,8 +8,8 @@
 What stands in ``__all__`` is for everyone; the rest of the folder is the ledger's own.
 """
 
+from bursar.ledger.audit.findings import Checkpoint, Finding, Report
 from bursar.ledger.catalogue import Kind
-from bursar.ledger.checksum import Seal
 from bursar.ledger.commands import (
     AnyCommand,
     Capture,
@@ -24,9 +24,7 @@ from bursar.ledger.commands import (
     SetState,
     Transfer,
 )
-from bursar.ledger.explain import Explanation
-from bursar.ledger.findings import Checkpoint, Finding, Report
-from bursar.ledger.follow import Handler, Lag, Posted
+from bursar.ledger.decision.checksum import Seal
 from bursar.ledger.model import (
     MAX_AMOUNT,
     MAX_BATCH,
@@ -42,7 +40,9 @@ from bursar.ledger.model import (
     Wallet,
     WalletState,
 )
-from bursar.ledger.reading import Filter, Page, Posting, Total
+from bursar.ledger.reading.explain import Explanation
+from bursar.ledger.reading.follow import Handler, Lag, Posted
+from bursar.ledger.reading.wallets import Filter, Page, Posting, Total
 from bursar.ledger.service import Ledger
 
 __all__ = [

@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
-from bursar.ledger import store
-from bursar.ledger.checksum import Seal
+from bursar.ledger.decision.checksum import Seal
+from bursar.ledger.posting import store
 from bursar.platform import place
 from bursar.platform.database import Connection, Database
 from bursar.platform.errors import Rejected

@@ -9,20 +9,22 @@ from typing import Literal, Self
 
 import msgspec
 
-from bursar.ledger import export, reading, store, verify
+from bursar.ledger.audit import export, verify
+from bursar.ledger.audit.findings import Checkpoint, Report
 from bursar.ledger.catalogue import Kind
-from bursar.ledger.checksum import Seal
 from bursar.ledger.commands import AnyCommand, Command
-from bursar.ledger.distribution import Distributed, Distribution
-from bursar.ledger.explain import Explanation, explain
-from bursar.ledger.findings import Checkpoint, Report
-from bursar.ledger.follow import Handler, Lag, follow_once, read_lag
-from bursar.ledger.group_commit import GroupCommit
+from bursar.ledger.decision.checksum import Seal
+from bursar.ledger.decision.distribution import Distributed, Distribution
 from bursar.ledger.model import MAX_BATCH, Asset, Entry, Result, Wallet, WalletKey
 from bursar.ledger.opening import open_database, seal_of
-from bursar.ledger.posting import Order, Poster
-from bursar.ledger.reading import Filter, Page, Posting, Total
-from bursar.ledger.sweep import sweep
+from bursar.ledger.posting import store
+from bursar.ledger.posting.batch import Order, Poster
+from bursar.ledger.posting.group_commit import GroupCommit
+from bursar.ledger.posting.sweep import sweep
+from bursar.ledger.reading import wallets as reading
+from bursar.ledger.reading.explain import Explanation, explain
+from bursar.ledger.reading.follow import Handler, Lag, follow_once, read_lag
+from bursar.ledger.reading.wallets import Filter, Page, Posting, Total
 from bursar.platform.database import Connection, Database
 from bursar.platform.errors import Conflict, Invalid, Missing
 from bursar.platform.settings import Settings, load_settings

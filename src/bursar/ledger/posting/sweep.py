@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from bursar.ledger import store
-from bursar.ledger.book import Book
-from bursar.ledger.checksum import Seal
-from bursar.ledger.settle import settle
+from bursar.ledger.decision.book import Book
+from bursar.ledger.decision.checksum import Seal
+from bursar.ledger.decision.settle import settle
+from bursar.ledger.posting import store
 from bursar.platform.database import Connection
 
 ACTOR: Final = "bursar"

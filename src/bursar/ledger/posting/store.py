@@ -8,10 +8,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from psycopg.types.numeric import Int4, Int8
 
-from bursar.ledger import columns
-from bursar.ledger.book import Book, Positions, Reference
 from bursar.ledger.catalogue import KINDS
-from bursar.ledger.distribution import PlainWallets, without_wallet
+from bursar.ledger.decision.book import Book, Positions, Reference
+from bursar.ledger.decision.distribution import PlainWallets, without_wallet
+from bursar.ledger.decision.position import Position
 from bursar.ledger.model import (
     Asset,
     AssetId,
@@ -22,13 +22,13 @@ from bursar.ledger.model import (
     Lot,
     WalletKey,
 )
-from bursar.ledger.position import Position
+from bursar.ledger.posting import columns
 from bursar.platform.arrays import int4s, int8s, texts
 from bursar.platform.collector import paused_collector
 from bursar.platform.database import Connection, fetch
 from bursar.platform.sql import Queries
 
-QUERIES: Final = Queries("bursar.ledger")
+QUERIES: Final = Queries("bursar.ledger.posting")
 _DETAIL: Final = msgspec.json.Decoder(Detail)
 
 

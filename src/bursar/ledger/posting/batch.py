@@ -11,27 +11,27 @@ from typing import Final
 import msgspec
 import psycopg
 
-from bursar.ledger import store
-from bursar.ledger.book import Ask, Book
-from bursar.ledger.checksum import Seal
 from bursar.ledger.commands import (
     OPENING,
     AnyCommand,
     Transfer,
     canonical,
 )
-from bursar.ledger.decide import decide
-from bursar.ledger.distributing import distribute
-from bursar.ledger.distribution import (
+from bursar.ledger.decision.book import Ask, Book
+from bursar.ledger.decision.checksum import Seal
+from bursar.ledger.decision.decide import decide
+from bursar.ledger.decision.distribution import (
     Distributed,
     Distribution,
     examine_distribution,
     own_copy,
 )
-from bursar.ledger.examine import examine, invalid
-from bursar.ledger.gather import Reading
+from bursar.ledger.decision.examine import examine, invalid
+from bursar.ledger.decision.refusals import unknown_asset, unknown_wallet
 from bursar.ledger.model import Asset, Refusal, Result, Status, WalletKey, as_error
-from bursar.ledger.refusals import unknown_asset, unknown_wallet
+from bursar.ledger.posting import store
+from bursar.ledger.posting.distributing import distribute
+from bursar.ledger.posting.gather import Reading
 from bursar.platform.collector import paused_collector
 from bursar.platform.database import CONTENTION, REFUSED_DATA, Connection, Database
 from bursar.platform.errors import Unavailable

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from bursar.ledger import beancount
-from bursar.ledger.journal import JournalLine, decimal
+from bursar.ledger.audit import beancount
+from bursar.ledger.audit.journal_line import JournalLine, decimal
 from bursar.ledger.model import LONG_AGO
 from bursar.platform.database import Connection, Database
 from bursar.platform.sql import Queries
@@ -21,7 +21,7 @@ from bursar.platform.sql import Queries
 Write = Callable[[str], object]
 Format = Literal["beancount", "csv"]
 
-QUERIES: Final = Queries("bursar.ledger", "export.sql")
+QUERIES: Final = Queries("bursar.ledger.audit", "export.sql")
 
 _ROWS_A_FETCH: Final = 2_000
 

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from bursar.ledger.book import Book
 from bursar.ledger.catalogue import BREAKAGE, Kind
+from bursar.ledger.decision.book import Book
+from bursar.ledger.decision.position import Position
 from bursar.ledger.model import LONG_AGO, OWN_REFERENCES, Detail, Hold, HoldState
-from bursar.ledger.position import Position
 
 
 def settle(book: Book, position: Position, posting: int, back_at: datetime = LONG_AGO) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 from psycopg.types.numeric import Int4, Int8
 
-from bursar.ledger.book import Book, detail_text
-from bursar.ledger.distribution import PlainGrants
+from bursar.ledger.decision.book import Book, detail_text
+from bursar.ledger.decision.distribution import PlainGrants
+from bursar.ledger.decision.position import Position
 from bursar.ledger.model import LONG_AGO, Entry, WalletState
-from bursar.ledger.position import Position
 from bursar.platform.arrays import (
     Array,
     byteas,

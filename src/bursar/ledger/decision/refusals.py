@@ -1,7 +1,7 @@
 """The refusals that more than one rule gives. Pure."""
 
+from bursar.ledger.decision.position import Position
 from bursar.ledger.model import MAX_AMOUNT, Refusal, Status
-from bursar.ledger.position import Position
 
 
 def unknown_wallet() -> Refusal:

@@ -13,10 +13,11 @@ from typing import Any, Final, Generic, Literal, TypeVar
 import msgspec
 from psycopg.types.numeric import Int4, Int8
 
-from bursar.ledger import store
-from bursar.ledger.book import Book
 from bursar.ledger.catalogue import Kind
-from bursar.ledger.checksum import Seal
+from bursar.ledger.decision.book import Book
+from bursar.ledger.decision.checksum import Seal
+from bursar.ledger.decision.position import Position
+from bursar.ledger.decision.settle import settle
 from bursar.ledger.model import (
     LONG_AGO,
     MAX_AMOUNT,
@@ -30,14 +31,13 @@ from bursar.ledger.model import (
     WalletKey,
     WalletState,
 )
-from bursar.ledger.position import Position
-from bursar.ledger.settle import settle
+from bursar.ledger.posting import store
 from bursar.platform.arrays import int8s, texts
 from bursar.platform.database import Connection, fetch
 from bursar.platform.errors import Invalid, Missing
 from bursar.platform.sql import Queries
 
-QUERIES: Final = Queries("bursar.ledger", "reading.sql")
+QUERIES: Final = Queries("bursar.ledger.reading", "queries.sql")
 
 T = TypeVar("T")
 

@@ -14,9 +14,9 @@ from typing import Final
 import msgspec
 from psycopg.types.numeric import Int4, Int8
 
-from bursar.ledger import store
 from bursar.ledger.model import Entry
-from bursar.ledger.reading import QUERIES, Posting, check_limit
+from bursar.ledger.posting import store
+from bursar.ledger.reading.wallets import QUERIES, Posting, check_limit
 from bursar.platform.arrays import int8s
 from bursar.platform.database import Connection, Database, fetch
 

@@ -8,6 +8,7 @@ import re
 from datetime import date
 from typing import Final
 
+from bursar.ledger.audit.journal_line import JournalLine, decimal
 from bursar.ledger.catalogue import (
     ADJUSTMENT,
     BREAKAGE,
@@ -17,7 +18,6 @@ from bursar.ledger.catalogue import (
     SALES,
     TRANSIT,
 )
-from bursar.ledger.journal import JournalLine, decimal
 
 _HOUSE: Final = {
     ISSUANCE: "Expenses:Issuance",

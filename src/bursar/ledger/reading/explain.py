@@ -11,10 +11,10 @@ from typing import Final
 import msgspec
 from psycopg.types.numeric import Int4, Int8
 
-from bursar.ledger import store
 from bursar.ledger.catalogue import Kind
 from bursar.ledger.model import Asset, Entry, Lot, Wallet, WalletKey
-from bursar.ledger.reading import (
+from bursar.ledger.posting import store
+from bursar.ledger.reading.wallets import (
     QUERIES,
     Posting,
     Total,

@@ -2,9 +2,9 @@
 
 from bursar.ledger.catalogue import Kind
 from bursar.ledger.commands import Reverse
-from bursar.ledger.draw import Shares, give_back, negative, total
+from bursar.ledger.decision.draw import Shares, give_back, negative, total
+from bursar.ledger.decision.position import Position
 from bursar.ledger.model import Detail, Entry, WalletKey
-from bursar.ledger.position import Position
 
 _NO_DETAIL = Detail()
 

@@ -12,9 +12,9 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from bursar.ledger import checksum
 from bursar.ledger.commands import Credit, canonical, house_account_of
-from bursar.ledger.examine import examine, invalid
+from bursar.ledger.decision import checksum
+from bursar.ledger.decision.examine import examine, invalid
 from bursar.ledger.model import GENESIS, MAX_AMOUNT, MAX_BATCH, LotTerms, Refusal
 
 _FIRST: Final = 1

@@ -15,9 +15,9 @@ import msgspec
 from psycopg import DataError
 from psycopg.types.numeric import Int2, Int4, Int8
 
+from bursar.ledger.audit.findings import Finding, Outcome, key_of, read_findings
 from bursar.ledger.catalogue import Kind
-from bursar.ledger.checksum import Seal
-from bursar.ledger.findings import Finding, Outcome, key_of, read_findings
+from bursar.ledger.decision.checksum import Seal
 from bursar.ledger.model import GENESIS
 from bursar.platform.arrays import texts
 from bursar.platform.database import Connection, Database
@@ -26,8 +26,8 @@ from bursar.platform.sql import Queries
 QUERIES: Final = {
     name: queries[name]
     for queries in (
-        Queries("bursar.ledger", "verify_wallets.sql"),
-        Queries("bursar.ledger", "verify_house.sql"),
+        Queries("bursar.ledger.audit", "verify_wallets.sql"),
+        Queries("bursar.ledger.audit", "verify_house.sql"),
     )
     for name in queries
 }

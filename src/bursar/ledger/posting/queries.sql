@@ -1,4 +1,4 @@
--- The ledger's writing path. Reading for people is in reading.sql, checking in verify.sql.
+-- The ledger's writing path. Reading for people is in reading, checking in audit.
 
 -- name: open_batch
 -- The instant of a batch, and a number for each of its postings.

@@ -13,10 +13,10 @@ from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple
 
-from bursar.ledger import verify_slices
-from bursar.ledger.checksum import Seal
-from bursar.ledger.findings import MAX_FINDINGS, Checkpoint, Outcome, Report, Stage, advance
-from bursar.ledger.verify_slices import LEAST, MOST, Question
+from bursar.ledger.audit import verify_slices
+from bursar.ledger.audit.findings import MAX_FINDINGS, Checkpoint, Outcome, Report, Stage, advance
+from bursar.ledger.audit.verify_slices import LEAST, MOST, Question
+from bursar.ledger.decision.checksum import Seal
 from bursar.platform.database import Database
 from bursar.platform.errors import Invalid
 

@@ -4,10 +4,14 @@ Both sides are one group by nature. Lots keep their terms on the way, so that a 
 prolongs nor shortens the life of credit: each parcel arrives as an entry of its own.
 """
 
-from bursar.ledger.book import Ask, Book, opens_lot
 from bursar.ledger.catalogue import TRANSIT, Kind
 from bursar.ledger.commands import Reverse, Transfer
-from bursar.ledger.draw import draw, negative, total
+from bursar.ledger.decision.book import Ask, Book, opens_lot
+from bursar.ledger.decision.draw import draw, negative, total
+from bursar.ledger.decision.position import Position
+from bursar.ledger.decision.refusals import insufficient, overflow
+from bursar.ledger.decision.settle import settle
+from bursar.ledger.decision.undo import shares_back, takeable, undoing
 from bursar.ledger.model import (
     MAX_AMOUNT,
     OWN_REFERENCES,
@@ -17,10 +21,6 @@ from bursar.ledger.model import (
     Refusal,
     WalletKey,
 )
-from bursar.ledger.position import Position
-from bursar.ledger.refusals import insufficient, overflow
-from bursar.ledger.settle import settle
-from bursar.ledger.undo import shares_back, takeable, undoing
 
 _NO_DETAIL = Detail()
 

@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from bursar.ledger.catalogue import Kind
-from bursar.ledger.draw import Shares, negative, split, total
+from bursar.ledger.decision.draw import Shares, negative, split, total
 from bursar.ledger.model import (
     GENESIS,
     LONG_AGO,

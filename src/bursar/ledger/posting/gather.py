@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bursar.ledger import store
-from bursar.ledger.book import Ask, Book, Positions, Reference
-from bursar.ledger.checksum import Seal
 from bursar.ledger.commands import Capture, Release, Reverse, Transfer
+from bursar.ledger.decision.book import Ask, Book, Positions, Reference
+from bursar.ledger.decision.checksum import Seal
+from bursar.ledger.decision.refusals import unknown_wallet
+from bursar.ledger.decision.undo import far_side
 from bursar.ledger.model import Entry, WalletKey
-from bursar.ledger.refusals import unknown_wallet
-from bursar.ledger.undo import far_side
+from bursar.ledger.posting import store
 from bursar.platform.database import Connection
 
 

@@ -4,10 +4,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from typing import Final
 
-from bursar.ledger import columns, store
-from bursar.ledger.checksum import Seal
 from bursar.ledger.commands import AnyCommand
-from bursar.ledger.distribution import (
+from bursar.ledger.decision.checksum import Seal
+from bursar.ledger.decision.distribution import (
     Distributed,
     Distribution,
     PlainWallets,
@@ -15,6 +14,7 @@ from bursar.ledger.distribution import (
     without_wallet,
 )
 from bursar.ledger.model import MAX_AMOUNT, Asset, Refusal, Result, Status
+from bursar.ledger.posting import columns, store
 from bursar.platform.collector import paused_collector
 from bursar.platform.database import CONTENTION, REFUSED_DATA, Connection
 

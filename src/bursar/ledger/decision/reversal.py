@@ -5,16 +5,16 @@ same, `clip` takes what is there, `net` takes what is there and keeps the rest a
 is undone on both sides: the sender gets what could be taken from the receiver.
 """
 
-from bursar.ledger.book import Ask, Book
 from bursar.ledger.catalogue import REVERSIBLE, Kind
 from bursar.ledger.commands import Reverse
-from bursar.ledger.draw import draw, negative
+from bursar.ledger.decision.book import Ask, Book
+from bursar.ledger.decision.draw import draw, negative
+from bursar.ledger.decision.position import Position
+from bursar.ledger.decision.refusals import overflow
+from bursar.ledger.decision.settle import settle
+from bursar.ledger.decision.transfer import undo_transfer
+from bursar.ledger.decision.undo import shares_back, takeable, undoing
 from bursar.ledger.model import MAX_AMOUNT, Entry, Refusal, Status
-from bursar.ledger.position import Position
-from bursar.ledger.refusals import overflow
-from bursar.ledger.settle import settle
-from bursar.ledger.transfer import undo_transfer
-from bursar.ledger.undo import shares_back, takeable, undoing
 
 
 def reverse(book: Book, ask: Ask, position: Position, command: Reverse) -> Entry | Refusal:

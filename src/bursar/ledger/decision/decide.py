@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from bursar.ledger.book import Ask, Book, opens_lot
 from bursar.ledger.catalogue import ADJUSTMENT, BREAKAGE, KINDS, WITHHOLDING, Kind
 from bursar.ledger.commands import (
     OPENING,
@@ -25,7 +24,22 @@ from bursar.ledger.commands import (
     Transfer,
     house_account_of,
 )
-from bursar.ledger.draw import draw, negative, split
+from bursar.ledger.decision.book import Ask, Book, opens_lot
+from bursar.ledger.decision.draw import draw, negative, split
+from bursar.ledger.decision.position import Position
+from bursar.ledger.decision.refusals import (
+    closed,
+    frozen,
+    insufficient,
+    out_of_time,
+    overflow,
+    unknown_wallet,
+)
+from bursar.ledger.decision.replay import differences
+from bursar.ledger.decision.reversal import reverse
+from bursar.ledger.decision.settle import own_reference, settle
+from bursar.ledger.decision.transfer import transfer
+from bursar.ledger.decision.undo import far_side
 from bursar.ledger.model import (
     MAX_AMOUNT,
     Detail,
@@ -38,20 +52,6 @@ from bursar.ledger.model import (
     WalletKey,
     WalletState,
 )
-from bursar.ledger.position import Position
-from bursar.ledger.refusals import (
-    closed,
-    frozen,
-    insufficient,
-    out_of_time,
-    overflow,
-    unknown_wallet,
-)
-from bursar.ledger.replay import differences
-from bursar.ledger.reversal import reverse
-from bursar.ledger.settle import own_reference, settle
-from bursar.ledger.transfer import transfer
-from bursar.ledger.undo import far_side
 
 Unit = Sequence[Ask]
 """Commands that are applied together or not at all; most often one."""

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from bursar.ledger.model import MAX_BATCH, Result
-from bursar.ledger.posting import Order
+from bursar.ledger.posting.batch import Order
 from bursar.platform.errors import Unavailable
 
 _Waiting = tuple[Order, "asyncio.Future[Result]"]

@@ -1,6 +1,5 @@
 """Is a command that comes again the one that was applied the first time? Pure (L3)."""
 
-from bursar.ledger.book import Ask
 from bursar.ledger.catalogue import CREDIT_ACCOUNTS, DEBIT_ACCOUNTS, Kind
 from bursar.ledger.commands import (
     Capture,
@@ -16,6 +15,7 @@ from bursar.ledger.commands import (
     Transfer,
     house_account_of,
 )
+from bursar.ledger.decision.book import Ask
 from bursar.ledger.model import Detail, Entry
 
 _NO_DETAIL = Detail()

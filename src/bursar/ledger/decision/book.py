@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
-from bursar.ledger import checksum
 from bursar.ledger.catalogue import Kind
 from bursar.ledger.commands import AnyCommand
+from bursar.ledger.decision import checksum
+from bursar.ledger.decision.position import Position, fold
 from bursar.ledger.model import Detail, Entry, LotTerms, Refusal, WalletKey
-from bursar.ledger.position import Position, fold
 
 Reference = tuple[int, int, str]
 """``(holder_id, asset_id, reference)``."""

@@ -1,0 +1,1 @@
+"""The one path by which credit moves: gather, decide, compare-and-set (L2-L5)."""
