@@ -15,7 +15,7 @@ from bursar.ledger.catalogue import Kind
 from bursar.ledger.commands import AnyCommand, Command
 from bursar.ledger.decision.checksum import Seal
 from bursar.ledger.decision.distribution import Distributed, Distribution
-from bursar.ledger.model import MAX_BATCH, Asset, Entry, Result, Wallet, WalletKey
+from bursar.ledger.model import MAX_AMOUNT, MAX_BATCH, Asset, Entry, Result, Wallet, WalletKey
 from bursar.ledger.opening import open_database, seal_of
 from bursar.ledger.posting import store
 from bursar.ledger.posting.batch import Order, Poster
@@ -200,9 +200,10 @@ class Ledger:
             return await reading.read_journal(connection, kind=kind, limit=limit, cursor=cursor)
 
     async def postings(self, posting_ids: Sequence[int]) -> dict[int, Posting]:
-        """Tell who made these postings, and why."""
+        """Tell who made these postings, and why; those that are none are left out."""
+        known = [i for i in posting_ids if type(i) is int and 0 < i <= MAX_AMOUNT]
         async with self.database.connection() as connection:
-            return await reading.read_postings(connection, posting_ids)
+            return await reading.read_postings(connection, known)
 
     async def holders(self, holder_ids: Collection[int]) -> dict[int, str]:
         """Name these holders by the app's own ids, those that have one."""
