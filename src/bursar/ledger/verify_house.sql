@@ -2,12 +2,13 @@
 -- Queries of findings answer as those of verify_wallets.sql do.
 
 -- name: begin_check
--- One snapshot for a slice, plans made for its bounds; the slices themselves run side by side. No
--- nested loops: what the details hold cannot be estimated, and all that is joined is joined by keys.
+-- One snapshot for a slice, plans made for its bounds; the slices themselves run side by side. Only
+-- hash joins: what the details hold cannot be estimated, and all that is joined is joined by keys.
 select set_config('plan_cache_mode', 'force_custom_plan', true),
        set_config('work_mem', '64MB', true),
        set_config('max_parallel_workers_per_gather', '0', true),
        set_config('enable_nestloop', 'off', true),
+       set_config('enable_mergejoin', 'off', true),
        set_config('jit', 'off', true);
 
 -- name: next_holder
