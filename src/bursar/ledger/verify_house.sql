@@ -35,15 +35,21 @@ select 'house_total',
        case when t.entries is not null then
        json_build_object('amount', t.amount, 'entries', t.entries) end,
        count(*) over ()
-  from (select e.asset_id, e.house_account as account, e.kind,
-               case when %(end)s::date - %(first)s::date = 1 then %(first)s::date
-                    else (e.recorded_at at time zone 'UTC')::date end as day,
-               -sum(e.amount) as amount, count(*) as entries
-          from bursar.entries e
-         where e.recorded_at >= coalesce(%(first)s::date::timestamp at time zone 'UTC', '-infinity')
-           and e.recorded_at < coalesce(%(end)s::date::timestamp at time zone 'UTC', 'infinity')
-           and e.house_account is not null
-         group by 1, 2, 3, 4) e
+  from (select e.asset_id, e.account, e.kind, (e.midnight at time zone 'UTC')::date as day,
+               e.amount, e.entries
+          from (select e.asset_id, e.house_account as account, e.kind,
+                       case when %(end)s::date - %(first)s::date = 1
+                            then %(first)s::date::timestamp at time zone 'UTC'
+                            else date_bin('1 day', e.recorded_at, '2000-01-01 00:00Z')
+                       end as midnight,
+                       -sum(e.amount) as amount, count(*) as entries
+                  from bursar.entries e
+                 where e.recorded_at
+                       >= coalesce(%(first)s::date::timestamp at time zone 'UTC', '-infinity')
+                   and e.recorded_at
+                       < coalesce(%(end)s::date::timestamp at time zone 'UTC', 'infinity')
+                   and e.house_account is not null
+                 group by 1, 2, 3, 4) e) e
   full join (select t.asset_id, t.account, t.kind, t.day, sum(t.amount) as amount,
                     sum(t.entries) as entries
                from bursar.house_totals t
