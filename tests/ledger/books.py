@@ -8,11 +8,12 @@ from psycopg.rows import TupleRow
 _CHAIN = """
     with chained as (
         select e.holder_id, e.asset_id, e.seq, e.checksum,
-               lag(e.checksum, 1, decode(repeat('00', 32), 'hex')) over w as previous,
+               coalesce(lag(e.checksum) over w,
+                        record_send(row(e.holder_id, e.asset_id))) as previous,
                lag(e.seq, 1, 0::bigint) over w as seq_before,
                lag(e.balance, 1, 0::bigint) over w as balance_before,
                e.amount, e.balance,
-               record_send(row(e.holder_id, e.asset_id, e.key_id, e.seq, e.posting_id, e.amount,
+               record_send(row(e.key_id, e.seq, e.posting_id, e.amount,
                                e.held_change, e.balance, e.effective_at, e.recorded_at,
                                e.kind collate "default", e.reference collate "default",
                                e.house_account collate "default", e.source collate "default",

@@ -10,11 +10,9 @@ from bursar.ledger.decision.book import Ask, Book, detail_text
 from bursar.ledger.decision.checksum import Seal
 from bursar.ledger.decision.decide import decide
 from bursar.ledger.decision.position import Position, fold
-from bursar.ledger.model import GENESIS, Entry, Refusal, Result, Status, WalletKey
+from bursar.ledger.model import Entry, Refusal, Result, Status, WalletKey
 
 _FIELDS = (
-    ("holder_id", 20, "!q"),
-    ("asset_id", 23, "!i"),
     ("key_id", 21, "!h"),
     ("seq", 20, "!q"),
     ("posting_id", 20, "!q"),
@@ -92,15 +90,19 @@ def chain_breaks(entries: Sequence[Entry]) -> list[Entry]:
     broken = []
     for entry in entries:
         wallet = (entry.holder_id, entry.asset_id)
-        head = hashlib.sha256(heads.get(wallet, GENESIS) + _record(entry)).digest()
+        head = hashlib.sha256(heads.get(wallet, _genesis(*wallet)) + _record(entry)).digest()
         if head != entry.checksum:
             broken.append(entry)
         heads[wallet] = entry.checksum
     return broken
 
 
+def _genesis(holder_id: int, asset_id: int) -> bytes:
+    return struct.pack("!iiiqiii", 2, 20, 8, holder_id, 23, 4, asset_id)
+
+
 def _record(entry: Entry) -> bytes:
-    data = struct.pack("!i", 16)
+    data = struct.pack("!i", 14)
     for name, oid, code in _FIELDS:
         value = getattr(entry, name)
         if isinstance(value, datetime):

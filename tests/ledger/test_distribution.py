@@ -12,7 +12,7 @@ import pytest
 from bursar.ledger import commands as c
 from bursar.ledger.decision.checksum import Seal, microseconds, text_fields
 from bursar.ledger.decision.distribution import Distributed, Distribution
-from bursar.ledger.model import GENESIS, MAX_AMOUNT, LotTerms, Result, Status
+from bursar.ledger.model import MAX_AMOUNT, LotTerms, Result, Status
 from bursar.ledger.posting import store
 from bursar.ledger.service import Ledger
 from bursar.platform.database import Database
@@ -174,9 +174,9 @@ def broken_links(owner_url: str, seal: Seal) -> list[tuple[Any, ...]]:
         " recorded_at, kind, reference, house_account, source, metadata::text, detail::text,"
         " key_id, checksum from bursar.entries order by 1, 2, 3",
     )
-    broken, head, wallet = [], GENESIS, None
+    broken, head, wallet = [], b"", None
     for row in rows:
-        head, wallet = (head if row[:2] == wallet else GENESIS), row[:2]
+        head, wallet = (head if row[:2] == wallet else b""), row[:2]
         numbers, instants, texts, (key_id, checksum) = row[:7], row[7:9], row[9:15], row[15:]
         sealing = seal if key_id else Seal()
         fields = text_fields(*texts)

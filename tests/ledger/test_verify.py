@@ -93,6 +93,34 @@ async def test_a_check_resumes_from_any_checkpoint(
         )
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
+async def test_totals_of_each_day_are_checked_alone_or_together(
+    ledger: Ledger, database: Urls, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(verify_slices, "ENTRIES_A_PASS", size)
+    await ledger.add_asset("coins")
+    for number in range(9):
+        credit = Credit(holder="a", asset="coins", amount=9, reference=f"r{number}")
+        await ledger.post([credit], actor="t", reason="t")
+    # Each lies in the first or the last microsecond of a day.
+    damage(
+        database,
+        "update bursar.entries set effective_at = '1999-01-01Z', "
+        "recorded_at = timestamptz '1999-12-29 00:00Z'"
+        " + (seq / 2) * interval '1 day' - (seq % 2) * interval '1 microsecond'",
+        "delete from bursar.house_totals",
+        "insert into bursar.house_totals"
+        " select asset_id, house_account, kind, (recorded_at at time zone 'UTC')::date, 0,"
+        "        -sum(amount), count(*) from bursar.entries group by 1, 2, 3, 4",
+    )
+    report = await verify(ledger.database, ledger.seal)
+    assert [finding for finding in report.findings if finding.kind == "house_total"] == []
+    damage(database, "update bursar.house_totals set amount = amount + 1")
+    report = await verify(ledger.database, ledger.seal)
+    days = [finding.key[-10:] for finding in report.findings if finding.kind == "house_total"]
+    assert days == [*(f"1999-12-{n}" for n in (28, 29, 30, 31)), "2000-01-01", "2000-01-02"]
+
+
 async def test_a_checkpoint_of_another_part_is_refused(ledger: Ledger) -> None:
     with pytest.raises(Invalid, match="another range"):
         await verify(ledger.database, ledger.seal, first_holder=2, resume=Checkpoint())

@@ -192,6 +192,38 @@ async def test_damage_to_a_wallet_is_named(
 
 
 @pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("insert into bursar.lots values ({a}, 1, 1, 5, 0, 0, true, null, null)", "lot"),
+        ("insert into bursar.holds values ({a}, 1, 1, 5, now(), null, 'r', 'open', '{}')", "hold"),
+        ("insert into bursar.reversals values ({a}, 1, 1, 5)", "reversal"),
+        ("update bursar.wallets set state = 'closed' where holder_id = {a}", "wallet_state"),
+        ("update bursar.wallets set owed = 1 where holder_id = {a}", "wallet_owed"),
+        ("update bursar.wallets set open_lots = 1 where holder_id = {a}", "wallet_open_lots"),
+        ("update bursar.wallets set open_holds = 1 where holder_id = {a}", "wallet_open_holds"),
+        ("update bursar.wallets set credit_limit = 1 where holder_id = {a}", "wallet_credit_limit"),
+        ("delete from bursar.entries where holder_id = {a} and seq = 2", "sequence_gap"),
+        ("update bursar.wallets set seq = 1 where holder_id = {a}", "wallet_seq"),
+        ("delete from bursar.wallets where holder_id = {a}", "wallet_missing"),
+        ("update bursar.entries set holder_id = -1 where holder_id = {a}", "checksum"),
+    ],
+)
+async def test_damage_to_a_plain_wallet_is_named(
+    ledger: Ledger, database: Urls, statement: str, expected: str
+) -> None:
+    await ledger.add_asset("coins")
+    for number in range(3):
+        given = [
+            Credit(holder=h, asset="coins", amount=9, reference=f"r{number}") for h in ("a", "b")
+        ]
+        await ledger.post(given, actor="t", reason="t")
+    a = await holder(ledger, "a")
+    damage(database, statement.replace("{a}", str(a)))
+    report = await verify(ledger.database, ledger.seal, last_holder=a)
+    assert expected in {finding.kind for finding in report.findings}
+
+
+@pytest.mark.parametrize(
     ("statement", "kind", "key"),
     [
         (

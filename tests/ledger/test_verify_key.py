@@ -8,13 +8,12 @@ import pytest
 
 from bursar.ledger.audit.verify import verify
 from bursar.ledger.commands import Credit
-from bursar.ledger.decision.checksum import Seal
-from bursar.ledger.model import GENESIS
+from bursar.ledger.decision.checksum import Seal, genesis
 from bursar.ledger.service import Ledger
 from tests.ledger.busy import Urls, damage, holder, make_busy, named
 
 COINS = "asset coins"
-RECORD = """record_send(row(holder_id, asset_id, key_id, seq, posting_id, amount, held_change,
+RECORD = """record_send(row(key_id, seq, posting_id, amount, held_change,
     balance, effective_at, recorded_at, kind, reference, house_account, source, metadata,
     detail))"""
 
@@ -29,7 +28,7 @@ def forge(database: Urls, holder_id: int, first_seq: int, key_id: int) -> None:
             "order by seq",
             (holder_id,),
         ).fetchall()
-        previous = GENESIS if first_seq == 1 else found[first_seq - 2][1]
+        previous = genesis(holder_id, 1) if first_seq == 1 else found[first_seq - 2][1]
         for seq, _ in found[first_seq - 1 :]:
             place = (holder_id, seq)
             connection.execute(

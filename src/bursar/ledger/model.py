@@ -244,7 +244,4 @@ def as_error(refusal: Refusal) -> BursarError:
     return family(refusal.status.value, refusal.message, **refusal.fields)
 
 
-GENESIS: Final = bytes(32)
-"""The checksum before a wallet's first entry."""
-
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)

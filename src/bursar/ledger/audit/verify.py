@@ -111,15 +111,18 @@ async def _holders(question: Question, at: Checkpoint) -> AsyncIterator[_Slice]:
 
 
 async def _days(question: Question, first: int | None) -> AsyncIterator[_Slice]:
-    """Pack days together until they are worth a pass; before the first and after the last too."""
+    """Pack days together as long as they fit a pass; before the first and after the last too.
+
+    A day that fits none has one by itself, which then need not tell days apart.
+    """
     entries = 0
     for day, count in await question.days():
-        if first is not None and day < first:
-            continue
-        if entries >= verify_slices.ENTRIES_A_PASS:
-            yield _Slice(partial(question.house_totals, first, day), "house_totals", day)
-            first, entries = day, 0
-        entries += count
+        for bound, more in ((day, count), (day + 1, 0)):
+            if (first is None or first < bound) and entries + more > verify_slices.ENTRIES_A_PASS:
+                yield _Slice(partial(question.house_totals, first, bound), "house_totals", bound)
+                first, entries = bound, 0
+            if first is None or first <= bound:
+                entries += more
     yield _Slice(partial(question.house_totals, first, None), "postings", None)
 
 

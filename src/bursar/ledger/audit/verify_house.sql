@@ -2,12 +2,13 @@
 -- Queries of findings answer as those of verify_wallets.sql do.
 
 -- name: begin_check
--- One snapshot for a slice, plans made for its bounds; the slices themselves run side by side. No
--- nested loops: what the details hold cannot be estimated, and all that is joined is joined by keys.
+-- One snapshot for a slice, plans made for its bounds; the slices themselves run side by side. Only
+-- hash joins: what the details hold cannot be estimated, and all that is joined is joined by keys.
 select set_config('plan_cache_mode', 'force_custom_plan', true),
        set_config('work_mem', '64MB', true),
        set_config('max_parallel_workers_per_gather', '0', true),
        set_config('enable_nestloop', 'off', true),
+       set_config('enable_mergejoin', 'off', true),
        set_config('jit', 'off', true);
 
 -- name: next_holder
@@ -34,15 +35,21 @@ select 'house_total',
        case when t.entries is not null then
        json_build_object('amount', t.amount, 'entries', t.entries) end,
        count(*) over ()
-  from (select e.asset_id, e.house_account as account, e.kind,
-               case when %(end)s::date - %(first)s::date = 1 then %(first)s::date
-                    else (e.recorded_at at time zone 'UTC')::date end as day,
-               -sum(e.amount) as amount, count(*) as entries
-          from bursar.entries e
-         where e.recorded_at >= coalesce(%(first)s::date::timestamp at time zone 'UTC', '-infinity')
-           and e.recorded_at < coalesce(%(end)s::date::timestamp at time zone 'UTC', 'infinity')
-           and e.house_account is not null
-         group by 1, 2, 3, 4) e
+  from (select e.asset_id, e.account, e.kind, (e.midnight at time zone 'UTC')::date as day,
+               e.amount, e.entries
+          from (select e.asset_id, e.house_account as account, e.kind,
+                       case when %(end)s::date - %(first)s::date = 1
+                            then %(first)s::date::timestamp at time zone 'UTC'
+                            else date_bin('1 day', e.recorded_at, '2000-01-01 00:00Z')
+                       end as midnight,
+                       -sum(e.amount) as amount, count(*) as entries
+                  from bursar.entries e
+                 where e.recorded_at
+                       >= coalesce(%(first)s::date::timestamp at time zone 'UTC', '-infinity')
+                   and e.recorded_at
+                       < coalesce(%(end)s::date::timestamp at time zone 'UTC', 'infinity')
+                   and e.house_account is not null
+                 group by 1, 2, 3, 4) e) e
   full join (select t.asset_id, t.account, t.kind, t.day, sum(t.amount) as amount,
                     sum(t.entries) as entries
                from bursar.house_totals t

@@ -5,7 +5,6 @@ and postings that go on meanwhile cannot make a false finding.
 """
 
 import hmac
-import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
@@ -18,7 +17,6 @@ from psycopg.types.numeric import Int2, Int4, Int8
 from bursar.ledger.audit.findings import Finding, Outcome, key_of, read_findings
 from bursar.ledger.catalogue import Kind
 from bursar.ledger.decision.checksum import Seal
-from bursar.ledger.model import GENESIS
 from bursar.platform.arrays import texts
 from bursar.platform.database import Connection, Database
 from bursar.platform.sql import Queries
@@ -32,8 +30,8 @@ QUERIES: Final = {
     for name in queries
 }
 
-ENTRIES_A_SLICE: Final = 100_000
-"""As many entries sort within the slice's working memory; a larger wallet is a slice by itself."""
+ENTRIES_A_SLICE: Final = 50_000
+"""As many entries join within the slice's working memory; a larger wallet is a slice by itself."""
 
 ENTRIES_A_PASS: Final = 1_000_000
 """House totals and postings only count, and may take more at a time."""
@@ -43,9 +41,6 @@ MOST: Final = 2**63 - 1
 
 _ROWS_A_FETCH: Final = 5_000
 _DAY_ZERO: Final = date(1970, 1, 1)
-
-# Where `checksum.record` puts the numbers that name an entry.
-_NAME: Final = struct.Struct("!12x q 8x i 8x 2x 8x q")
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -107,14 +102,10 @@ class Question(msgspec.Struct, frozen=True):
 
     async def _check_holders(self, connection: Connection, after: int, upto: int) -> Outcome:
         bounds: dict[str, Any] = {"after": Int8(after), "upto": Int8(upto)}
-        key = {
-            "key_id": Int2(self.seal.key_id),
-            "keyed_since": self.keyed_since,
-            "genesis": GENESIS,
-        }
+        key = {"key_id": Int2(self.seal.key_id), "keyed_since": self.keyed_since}
         room = {"room": Int4(self.room)}
         [row] = await _all(connection, "check_chains", bounds | key)
-        wallets, entries, unverifiable, keyed, noted, floor_tested, sound = row
+        wallets, entries, unverifiable, keyed, has_parts, floor_tested, sound = row
         results = []
         if not sound:
             rows = await _all(connection, "explain_chains", bounds | key | room)
@@ -123,8 +114,8 @@ class Question(msgspec.Struct, frozen=True):
             results.append(await self._check_seals(connection, bounds))
         if floor_tested:
             results.append(read_findings(await _all(connection, "check_floors", bounds | room)))
-        rows = await _all(connection, "check_parts", bounds | {"noted": noted} | room)
-        results.append(read_findings(rows))
+        if has_parts:
+            results.append(read_findings(await _all(connection, "check_parts", bounds | room)))
         return Outcome(
             wallets=wallets,
             entries=entries,
@@ -138,22 +129,21 @@ class Question(msgspec.Struct, frozen=True):
     ) -> tuple[tuple[Finding, ...], int]:
         """Recompute what was sealed with our key; the database only sends what was sealed."""
         key = self.seal.key or b""
-        damaged: list[tuple[bytes, bytes, bytes]] = []
+        damaged: list[tuple[tuple[int, int, int], bytes, bytes]] = []
         last_place: tuple[int, int, int] | None = None
         last_seal = b""
-        values = bounds | {"key_id": Int2(self.seal.key_id), "genesis": GENESIS}
+        values = bounds | {"key_id": Int2(self.seal.key_id)}
         async with connection.cursor(name="seals", binary=True) as cursor:
             await cursor.execute(QUERIES["read_seals"], values)
             while rows := await cursor.fetchmany(_ROWS_A_FETCH):
-                for previous, record, checksum in rows:
+                for holder_id, asset_id, seq, previous, record, checksum in rows:
                     seal = hmac.digest(key, previous + record, "sha256")
                     if seal == checksum:
                         continue
-                    holder_id, asset_id, seq = _NAME.unpack_from(record)
                     follows = last_place == (holder_id, asset_id, seq - 1)
                     last_place = holder_id, asset_id, seq
                     if not follows or hmac.digest(key, last_seal + record, "sha256") != checksum:
-                        damaged.append((record, seal, checksum))
+                        damaged.append((last_place, seal, checksum))
                     last_seal = seal
         if not damaged:
             return (), 0
@@ -197,8 +187,10 @@ def _day(number: int | None) -> date | None:
     return None if number is None else _DAY_ZERO + timedelta(days=number)
 
 
-def _bad_seal(codes: dict[int, str], record: bytes, seal: bytes, checksum: bytes) -> Finding:
-    holder_id, asset_id, seq = _NAME.unpack_from(record)
+def _bad_seal(
+    codes: dict[int, str], place: tuple[int, int, int], seal: bytes, checksum: bytes
+) -> Finding:
+    holder_id, asset_id, seq = place
     return Finding(
         "checksum",
         key_of({"holder": holder_id, "asset": codes.get(asset_id, asset_id), "seq": seq}),

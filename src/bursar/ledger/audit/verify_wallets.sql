@@ -5,48 +5,70 @@
 -- name: check_chains
 -- Does every entry of these holders follow from the one before it, and every wallet's row from its
 -- last entry? One pass that only counts; what exactly is wrong is for `explain_chains` to say.
--- A wallet was tested at its floor where a hold was placed or a debt was made.
-with wallet as (
-    select w.holder_id, w.asset_id, w.seq, w.balance, w.recorded_at, w.head
+-- An entry stands on the one before it, a wallet's row on its last entry: one join for both. If all
+-- of them stand and the wallets count as many entries as there are, none is missing or too many.
+-- A wallet was tested at its floor where a hold was placed or a debt was made. Parts are what
+-- `check_parts` is about: what a detail says, and whatever is not as in a wallet without details.
+with one as (
+    select e.holder_id, e.asset_id, e.seq, e.seq - 1 as stands_on, e.key_id, e.balance,
+           e.balance - e.amount as balance_before, e.recorded_at, e.checksum,
+           e.effective_at <= e.recorded_at
+           and (e.key_id <> 0 or (e.recorded_at < %(keyed_since)s::timestamptz) is not false)
+                                                                   as is_sound,
+           e.detail is not null or e.held_change <> 0              as has_parts,
+           e.held_change > 0 or e.amount < 0 and e.balance < 0     as is_floor_test,
+           record_send(row(e.key_id, e.seq, e.posting_id, e.amount, e.held_change, e.balance,
+                           e.effective_at, e.recorded_at, e.kind, e.reference, e.house_account,
+                           e.source, e.metadata, e.detail))        as record
+      from bursar.entries e
+     where e.holder_id > %(after)s
+       and e.holder_id <= %(upto)s
+     union all
+    select w.holder_id, w.asset_id, w.seq, w.seq, null, null,
+           w.balance, w.recorded_at, w.head, null,
+           w.held <> 0 or w.owed <> 0 or w.credit_limit <> 0 or w.state <> 'active'
+           or w.open_lots <> 0 or w.open_holds <> 0,
+           null, null
       from bursar.wallets w
      where w.holder_id > %(after)s
        and w.holder_id <= %(upto)s
 ), link as (
-    select e.key_id,
-           e.seq = w.seq                                           as is_head,
-           e.detail is not null or e.held_change <> 0              as is_noted,
-           e.held_change > 0 or e.amount < 0 and e.balance < 0     as is_floor_test,
-           e.seq = row_number() over chain
-           and e.seq <= w.seq
-           and e.balance - e.amount = lag(e.balance, 1, 0::bigint) over chain
-           and e.recorded_at >= lag(e.recorded_at, 1, e.recorded_at) over chain
-           and e.effective_at <= e.recorded_at
-           and (e.seq < w.seq
-                or e.balance = w.balance and e.recorded_at = w.recorded_at and e.checksum = w.head)
-           and (e.key_id <> 0
-                or e.checksum = sha256(
-                       lag(e.checksum, 1, %(genesis)s::bytea) over chain
-                       || record_send(row(e.holder_id, e.asset_id, e.key_id, e.seq, e.posting_id,
-                                          e.amount, e.held_change, e.balance, e.effective_at,
-                                          e.recorded_at, e.kind, e.reference, e.house_account,
-                                          e.source, e.metadata, e.detail))))
-           and (%(key_id)s = 0 or e.key_id <> 0 or lag(e.key_id, 1, 0::smallint) over chain = 0)
-           and (e.key_id <> 0 or (e.recorded_at < %(keyed_since)s::timestamptz) is not false)
-                                                                   as is_sound
-      from bursar.entries e
-      left join wallet w using (holder_id, asset_id)
-     where e.holder_id > %(after)s
-       and e.holder_id <= %(upto)s
-    window chain as (partition by e.holder_id, e.asset_id order by e.seq)
+    select o.key_id, o.has_parts, o.is_floor_test, o.record is null as is_wallet,
+           case when o.record is null then o.seq end as counted,
+           o.balance_before = coalesce(b.balance, 0)
+           and case when o.record is null
+                    then o.recorded_at = b.recorded_at and o.checksum = b.checksum
+                    else o.is_sound
+                         and (o.seq = 1 or o.recorded_at >= b.recorded_at)
+                         and (o.key_id <> 0
+                              or o.checksum = sha256(
+                                     coalesce(b.checksum,
+                                              record_send(row(o.holder_id, o.asset_id)))
+                                     || o.record))
+                         and (%(key_id)s = 0 or o.key_id <> 0 or coalesce(b.key_id, 0) = 0)
+                end                                                as is_sound
+      from one o
+      left join (select e.holder_id, e.asset_id, e.seq, e.key_id, e.balance, e.recorded_at,
+                        e.checksum
+                   from bursar.entries e
+                  where e.holder_id > %(after)s
+                    and e.holder_id <= %(upto)s) b
+             on b.holder_id = o.holder_id and b.asset_id = o.asset_id and b.seq = o.stands_on
 )
-select (select count(*) from wallet)                                as wallets,
-       count(*)                                                     as entries,
+select count(*) filter (where is_wallet)                            as wallets,
+       count(*) filter (where not is_wallet)                        as entries,
        count(*) filter (where key_id not in (0, %(key_id)s))        as unverifiable,
        count(*) filter (where key_id = nullif(%(key_id)s, 0))       as keyed,
-       coalesce(bool_or(is_noted), false)                           as noted,
+       coalesce(bool_or(has_parts), false)
+       or exists (select from bursar.lots l
+                   where l.holder_id > %(after)s and l.holder_id <= %(upto)s)
+       or exists (select from bursar.holds h
+                   where h.holder_id > %(after)s and h.holder_id <= %(upto)s)
+       or exists (select from bursar.reversals r
+                   where r.holder_id > %(after)s and r.holder_id <= %(upto)s)  as has_parts,
        coalesce(bool_or(is_floor_test), false)                      as floor_tested,
        coalesce(bool_and(is_sound is true), true)
-       and count(*) filter (where is_head) = (select count(*) from wallet)  as sound
+       and coalesce(sum(counted), 0) = count(*) filter (where not is_wallet)  as sound
   from link;
 
 -- name: explain_chains
@@ -57,12 +79,13 @@ with link as (
            lag(e.seq, 1, 0::bigint)                    over chain as previous_seq,
            lag(e.balance, 1, 0::bigint)                over chain as previous_balance,
            lag(e.recorded_at)                          over chain as previous_recorded_at,
-           lag(e.checksum, 1, %(genesis)s::bytea)      over chain as previous_checksum,
+           coalesce(lag(e.checksum) over chain, record_send(row(e.holder_id, e.asset_id)))
+                                                                  as previous_checksum,
            bool_or(e.key_id <> 0)                      over chain as is_after_key,
            lead(e.seq)                                 over chain is null as is_last,
-           record_send(row(e.holder_id, e.asset_id, e.key_id, e.seq, e.posting_id, e.amount,
-                           e.held_change, e.balance, e.effective_at, e.recorded_at, e.kind,
-                           e.reference, e.house_account, e.source, e.metadata, e.detail)) as record
+           record_send(row(e.key_id, e.seq, e.posting_id, e.amount, e.held_change, e.balance,
+                           e.effective_at, e.recorded_at, e.kind, e.reference, e.house_account,
+                           e.source, e.metadata, e.detail)) as record
       from bursar.entries e
      where e.holder_id > %(after)s
        and e.holder_id <= %(upto)s
@@ -184,14 +207,14 @@ select 'floor', json_build_object('holder', x.holder_id, 'asset', a.code, 'seq',
 
 -- name: read_seals
 -- The chain as it was sealed with a key: the key stays out of the database.
-select s.previous, s.record, s.checksum
-  from (select e.key_id, e.checksum,
+select s.holder_id, s.asset_id, s.seq, s.previous, s.record, s.checksum
+  from (select e.holder_id, e.asset_id, e.seq, e.key_id, e.checksum,
                e.seq = lag(e.seq, 1, 0::bigint) over chain + 1 as follows,
-               lag(e.checksum, 1, %(genesis)s::bytea) over chain as previous,
-               record_send(row(e.holder_id, e.asset_id, e.key_id, e.seq, e.posting_id, e.amount,
-                               e.held_change, e.balance, e.effective_at, e.recorded_at, e.kind,
-                               e.reference, e.house_account, e.source, e.metadata, e.detail))
-                   as record
+               coalesce(lag(e.checksum) over chain, record_send(row(e.holder_id, e.asset_id)))
+                   as previous,
+               record_send(row(e.key_id, e.seq, e.posting_id, e.amount, e.held_change, e.balance,
+                               e.effective_at, e.recorded_at, e.kind, e.reference,
+                               e.house_account, e.source, e.metadata, e.detail)) as record
           from bursar.entries e
          where e.holder_id > %(after)s
            and e.holder_id <= %(upto)s
@@ -206,8 +229,7 @@ with note as materialized (
     select e.holder_id, e.asset_id, e.seq, e.kind, e.reference, e.amount, e.held_change,
            e.recorded_at, coalesce(e.detail::jsonb, '{}') as detail
       from bursar.entries e
-     where %(noted)s
-       and e.holder_id > %(after)s
+     where e.holder_id > %(after)s
        and e.holder_id <= %(upto)s
        and (e.detail is not null or e.held_change <> 0)
 ), ended as (

@@ -1,10 +1,12 @@
 """The checksum of an entry: SHA-256, or HMAC-SHA-256 with a key, over a chain (L5).
 
-What is hashed is the wallet's previous checksum (32 zero bytes before the first entry) and then
-the entry as PostgreSQL itself writes a composite in binary: the number of fields, and for each
-field the number of its type, its length (−1 for null) and its bytes; big-endian throughout,
-instants as microseconds since 2000-01-01 UTC. So the database can recompute every chain with
-``sha256(previous || record_send(row(…)))``, and nobody has to trust this file.
+What is hashed is the wallet's previous checksum and then the entry as PostgreSQL itself writes a
+composite in binary: the number of fields, and for each field the number of its type, its length
+(−1 for null) and its bytes; big-endian throughout, instants as microseconds since 2000-01-01 UTC.
+Before the first entry stands the wallet's own key, ``(holder_id, asset_id)``, written in the same
+way; it has 32 bytes as well, and binds the whole chain to its wallet. So the database can
+recompute every chain with ``sha256(previous || record_send(row(…)))``, and nobody has to trust
+this file.
 """
 
 import hmac
@@ -23,10 +25,11 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 _TEXT, _JSON = 25, 114
 _HEAD: Final = struct.Struct("!ii")
-_START: Final = struct.pack("!iii", 16, 20, 8)
-_INT2, _INT4, _INT8 = _HEAD.pack(21, 2), _HEAD.pack(23, 4), _HEAD.pack(20, 8)
+_START: Final = struct.pack("!iii", 14, 21, 2)
+_INT8: Final = _HEAD.pack(20, 8)
 _INSTANT: Final = _HEAD.pack(1184, 8)
-_FIXED: Final = struct.Struct("!12sq 8si 8sh" + " 8sq" * 7)
+_FIXED: Final = struct.Struct("!12sh" + " 8sq" * 7)
+_WALLET: Final = struct.Struct("!iiiqiii")
 
 
 class Seal(msgspec.Struct, frozen=True):
@@ -58,16 +61,13 @@ class Seal(msgspec.Struct, frozen=True):
     ) -> bytes:
         """Seal an entry onto the chain that ends in ``previous``; 32 bytes.
 
-        Instants are as `microseconds` counts them; ``texts`` come from `text_fields`.
+        ``previous`` is empty before the first entry. Instants are as `microseconds` counts
+        them; ``texts`` come from `text_fields`.
         """
         sealed = (
-            previous
+            (previous or genesis(holder_id, asset_id))
             + _FIXED.pack(
                 _START,
-                holder_id,
-                _INT4,
-                asset_id,
-                _INT2,
                 self.key_id,
                 _INT8,
                 seq,
@@ -89,6 +89,11 @@ class Seal(msgspec.Struct, frozen=True):
         if self.key is None:
             return sha256(sealed).digest()
         return hmac.digest(self.key, sealed, "sha256")
+
+
+def genesis(holder_id: int, asset_id: int) -> bytes:
+    """Write what stands before a wallet's first entry; 32 bytes."""
+    return _WALLET.pack(2, 20, 8, holder_id, 23, 4, asset_id)
 
 
 @lru_cache(maxsize=1024)

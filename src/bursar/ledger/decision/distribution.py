@@ -15,7 +15,7 @@ import msgspec
 from bursar.ledger.commands import Credit, canonical, house_account_of
 from bursar.ledger.decision import checksum
 from bursar.ledger.decision.examine import examine, invalid
-from bursar.ledger.model import GENESIS, MAX_AMOUNT, MAX_BATCH, LotTerms, Refusal
+from bursar.ledger.model import MAX_AMOUNT, MAX_BATCH, LotTerms, Refusal
 
 _FIRST: Final = 1
 
@@ -119,7 +119,7 @@ def own_copy(given: Distribution) -> Distribution:
 def without_wallet(holder_ids: Sequence[int]) -> PlainWallets:
     """Describe wallets that are yet to be opened."""
     n = len(holder_ids)
-    return PlainWallets(holder_ids, (0,) * n, (0,) * n, (0,) * n, (GENESIS,) * n)
+    return PlainWallets(holder_ids, (0,) * n, (0,) * n, (0,) * n, (b"",) * n)
 
 
 def decide_plain(

@@ -11,7 +11,6 @@ import msgspec
 from bursar.ledger.catalogue import Kind
 from bursar.ledger.decision.draw import Shares, negative, split, total
 from bursar.ledger.model import (
-    GENESIS,
     LONG_AGO,
     Detail,
     Entry,
@@ -47,7 +46,7 @@ class Position(msgspec.Struct):
     credit_limit: int = 0
     owed: int = 0
     recorded_at: datetime = LONG_AGO
-    head: bytes = GENESIS
+    head: bytes = b""
     state: str = WalletState.ACTIVE.value
     read_seq: int = 0
     parts: Parts | None = None
