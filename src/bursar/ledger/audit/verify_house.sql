@@ -11,6 +11,10 @@ select set_config('plan_cache_mode', 'force_custom_plan', true),
        set_config('enable_mergejoin', 'off', true),
        set_config('jit', 'off', true);
 
+-- name: read_pages
+-- The entries of a slice may lie anywhere: visit each page once, not once for each of its entries.
+select set_config('enable_indexscan', 'off', true);
+
 -- name: next_holder
 -- The holder in whose entries a slice of so many entries ends.
 select e.holder_id

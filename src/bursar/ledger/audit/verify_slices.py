@@ -104,6 +104,7 @@ class Question(msgspec.Struct, frozen=True):
         bounds: dict[str, Any] = {"after": Int8(after), "upto": Int8(upto)}
         key = {"key_id": Int2(self.seal.key_id), "keyed_since": self.keyed_since}
         room = {"room": Int4(self.room)}
+        await connection.execute(QUERIES["read_pages"])
         [row] = await _all(connection, "check_chains", bounds | key)
         wallets, entries, unverifiable, keyed, has_parts, floor_tested, sound = row
         results = []
