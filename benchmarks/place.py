@@ -24,8 +24,8 @@ from bursar.platform.postgres import Server
 
 ASSET = "coins"
 BATCH = 10_000
-IN_FLIGHT = 2
-"""Batches that a worker has under way: while the database writes one, it decides another."""
+IN_FLIGHT = 3
+"""Batches that a worker has under way: while the database writes some, it decides another."""
 
 # The same tables once more, with the same columns and indexes and nothing else: no checks, no
 # ledger. What bare SQL does to them is the limit.

@@ -103,20 +103,9 @@ with mine as not materialized (
      where w.holder_id = m.holder_id
        and w.asset_id = m.asset_id
        and w.seq = m.read_seq
-    returning m.n, w.holder_id, w.asset_id, w.seq,
-              coalesce(m.posting_id, %(w_posting_id_all)s)       as posting_id,
-              coalesce(m.amount, %(w_amount_all)s)               as amount,
-              coalesce(m.held_change, %(w_held_change_all)s)     as held_change,
-              w.balance,
-              coalesce(m.effective_at, %(w_effective_at_all)s)   as effective_at,
-              w.recorded_at,
-              w.head,
-              coalesce(m.kind, %(w_kind_all)s)                   as kind,
-              coalesce(m.reference, %(w_reference_all)s)         as reference,
-              coalesce(m.house_account, %(w_house_account_all)s) as house_account,
-              coalesce(m.source, %(w_source_all)s)               as source,
-              coalesce(m.metadata, %(w_metadata_all)s)::json     as metadata,
-              coalesce(m.detail, %(w_detail_all)s)::json         as detail
+    returning m.n, m.holder_id, m.asset, m.seq, m.posting_id, m.amount, m.held_change, m.balance,
+              m.effective_at, m.recorded_at, m.head, m.kind, m.reference, m.house_account, m.source,
+              m.metadata, m.detail
 ), opened as (
     insert into bursar.wallets (holder_id, asset_id, open_lots, open_holds, seq, balance, held,
                                 credit_limit, owed, recorded_at, head, state)
@@ -147,9 +136,23 @@ with mine as not materialized (
     insert into bursar.entries (holder_id, asset_id, key_id, seq, posting_id, amount, held_change,
                                 balance, effective_at, recorded_at, checksum, kind, reference,
                                 house_account, source, metadata, detail)
-    select m.holder_id, m.asset_id, %(key_id)s, m.seq, m.posting_id, m.amount, m.held_change,
-           m.balance, m.effective_at, m.recorded_at, m.head, m.kind, m.reference,
-           m.house_account, m.source, m.metadata, m.detail
+    select m.holder_id,
+           coalesce(m.asset, %(w_asset_id_all)s),
+           %(key_id)s,
+           m.seq,
+           coalesce(m.posting_id, %(w_posting_id_all)s),
+           coalesce(m.amount, %(w_amount_all)s),
+           coalesce(m.held_change, %(w_held_change_all)s),
+           m.balance,
+           coalesce(m.effective_at, %(w_effective_at_all)s),
+           coalesce(m.recorded_at, %(w_recorded_at_all)s),
+           m.head,
+           coalesce(m.kind, %(w_kind_all)s),
+           coalesce(m.reference, %(w_reference_all)s),
+           coalesce(m.house_account, %(w_house_account_all)s),
+           coalesce(m.source, %(w_source_all)s),
+           coalesce(m.metadata, %(w_metadata_all)s)::json,
+           coalesce(m.detail, %(w_detail_all)s)::json
       from moved m
      union all
     select e.holder_id, e.asset_id, %(key_id)s, e.seq, e.posting_id, e.amount, e.held_change,
