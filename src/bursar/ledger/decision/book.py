@@ -15,6 +15,9 @@ from bursar.ledger.model import Detail, Entry, LotTerms, Refusal, WalletKey
 Reference = tuple[int, int, str]
 """``(holder_id, asset_id, reference)``."""
 
+Voice = tuple[str, str]
+"""The actor and the reason of a posting."""
+
 Positions = dict[tuple[int, int], Position]
 """Working copies of wallets by `WalletKey`."""
 

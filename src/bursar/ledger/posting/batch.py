@@ -17,7 +17,7 @@ from bursar.ledger.commands import (
     Transfer,
     canonical,
 )
-from bursar.ledger.decision.book import Ask, Book
+from bursar.ledger.decision.book import Ask, Book, Voice
 from bursar.ledger.decision.checksum import Seal
 from bursar.ledger.decision.decide import decide
 from bursar.ledger.decision.distribution import (
@@ -51,9 +51,6 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     actor: str
     reason: str
 
-
-Voice = tuple[str, str]
-"""The actor and the reason of a posting."""
 
 _Unit = Sequence[int]
 """Positions in the batch of commands that belong together."""

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from typing import Final
 
 from bursar.ledger.commands import AnyCommand
+from bursar.ledger.decision.book import Voice
 from bursar.ledger.decision.checksum import Seal
 from bursar.ledger.decision.distribution import (
     Distributed,
@@ -20,8 +21,6 @@ from bursar.platform.database import CONTENTION, REFUSED_DATA, Connection
 
 PostRest = Callable[[Sequence[AnyCommand]], Awaitable[list[Result]]]
 """Posts commands the general way, on the same connection."""
-
-Voice = tuple[str, str]
 
 _NONE: Final = without_wallet(())
 

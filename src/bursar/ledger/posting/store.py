@@ -9,7 +9,7 @@ import msgspec
 from psycopg.types.numeric import Int4, Int8
 
 from bursar.ledger.catalogue import KINDS
-from bursar.ledger.decision.book import Book, Positions, Reference
+from bursar.ledger.decision.book import Book, Positions, Reference, Voice
 from bursar.ledger.decision.distribution import PlainWallets, without_wallet
 from bursar.ledger.decision.position import Position
 from bursar.ledger.model import (
@@ -160,7 +160,7 @@ async def read_reversals(
 
 
 async def write_batch(
-    connection: Connection, book: Book, voices: Sequence[tuple[str, str]]
+    connection: Connection, book: Book, voices: Sequence[Voice]
 ) -> set[WalletKey]:
     """Write what a book has decided; return the wallets that had moved meanwhile.
 
@@ -174,7 +174,7 @@ async def write_batch(
 
 
 async def write_columns(
-    connection: Connection, values: dict[str, Any], voices: Sequence[tuple[str, str]]
+    connection: Connection, values: dict[str, Any], voices: Sequence[Voice]
 ) -> list[int]:
     """Write a batch that is in columns; return the numbers of the wallets that had moved."""
     values["p_actor"] = texts([actor for actor, _ in voices])
