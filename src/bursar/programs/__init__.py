@@ -1,0 +1,1 @@
+"""Programs: who is given what and when, and the runs that give it."""
