@@ -65,6 +65,10 @@ select p.version, p.starts_at, p.paid_until, p.news_epoch, p.news_xid::text, p.n
  where p.program_id = %(program_id)s and p.retired_at is null
    for update of p skip locked;
 
+-- name: set_starts_at
+-- A program that has paid nothing yet may begin at another time.
+update bursar.programs set starts_at = %(starts_at)s where program_id = %(program_id)s;
+
 -- name: set_paid_until
 -- A program has taken up its periods to here.
 update bursar.programs set paid_until = %(paid_until)s where program_id = %(program_id)s;

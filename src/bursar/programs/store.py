@@ -132,6 +132,12 @@ async def lock_standing(
     return version, StandingOf(starts_at, paid_until, _mark(epoch, xid), until), off
 
 
+async def set_starts_at(connection: Connection, program_id: int, at: datetime) -> None:
+    """Let a program that has paid nothing yet begin at another time."""
+    values = {"program_id": Int4(program_id), "starts_at": at}
+    await _all(connection, "set_starts_at", values)
+
+
 async def set_paid_until(connection: Connection, program_id: int, until: datetime) -> None:
     """Remember how far a program has taken up its periods (P5)."""
     values = {"program_id": Int4(program_id), "paid_until": until}

@@ -104,7 +104,7 @@ create table bursar.runs (
 
 -- Two who start the same period at once start it once (P5).
 create unique index runs_period_once on bursar.runs (program_id, period_key, generation)
-    where kind = 'scheduled';
+    where kind = 'scheduled' and not dry_run and state not in ('canceled', 'skipped');
 create unique index runs_reverted_once on bursar.runs (target_run)
     where kind = 'revert' and state <> 'canceled';
 create index runs_open on bursar.runs (run_id) where state in ('waiting', 'running', 'paused');
@@ -118,6 +118,7 @@ create table bursar.run_chunks (
     last_holder   bigint    not null,
     awarded       integer   not null default 0,
     failed        integer   not null default 0,
+    source_chunk  integer,
     amount        bigint    not null default 0,
     epoch         integer,
     xid           xid8,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -61,13 +61,17 @@ class Run(NewRun, frozen=True, kw_only=True):
 
 
 class Chunk(msgspec.Struct, frozen=True):
-    """A part of a run: the holders of a range, or those of it that are named."""
+    """A part of a run: the holders of a range, or those of it that are named.
+
+    A reversal's has the number of the chunk that it takes back.
+    """
 
     run_id: RunId
     chunk_no: int
     first_holder: int
     last_holder: int
     holder_ids: list[int] | None
+    source_chunk: int | None = None
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -109,11 +113,17 @@ class Exclusion(msgspec.Struct, frozen=True):
     reason: str
 
 
+AwardKind = Literal["scheduled", "manual", "claim", "subscription_change", "compensation"]
+"""How an award came about (P12)."""
+
+
 class Group(msgspec.Struct, kw_only=True):
     """Awards under one reference, by column; notes are what is told on each entry."""
 
     reference: str
     period: Period
+    kind: AwardKind = "scheduled"
+    effective_at: datetime | None = None
     holder_ids: list[int] = []
     amounts: list[int] = []
     notes: list[dict[str, Any] | None] = []
@@ -127,11 +137,12 @@ class Awards(msgspec.Struct, kw_only=True):
     left_out: list[tuple[int, str]] = []
     failures: list[tuple[int, str, str]] = []
 
-    def group(self, reference: str, period: Period) -> Group:
+    def group(self, reference: str, period: Period, kind: AwardKind = "scheduled") -> Group:
         """Find the group of a reference."""
         found = self.groups.get(reference)
         if found is None:
-            found = self.groups[reference] = Group(reference=reference, period=period)
+            found = Group(reference=reference, period=period, kind=kind)
+            self.groups[reference] = found
         return found
 
     def exclude(self, holder_id: int, reason: str) -> None:

@@ -44,20 +44,27 @@ with due as (
 select count(*) from due;
 
 -- name: add_copied_chunks
--- What another run has done, to be gone through again.
-insert into bursar.run_chunks (run_id, chunk_no, first_holder, last_holder, holder_ids)
+-- What another run has given, to be gone through again.
+insert into bursar.run_chunks (run_id, chunk_no, first_holder, last_holder, source_chunk)
 select %(run_id)s, row_number() over (order by c.chunk_no), c.first_holder, c.last_holder,
-       c.holder_ids
+       c.chunk_no
   from bursar.run_chunks c
  where c.run_id = %(source)s and c.done_at is not null and c.awarded > 0;
 
--- name: chunk_source
--- The chunk that a chunk of a reversal takes back: the n-th of those that gave anything.
-select s.epoch, s.xid::text
-  from (select c.epoch, c.xid, row_number() over (order by c.chunk_no) as n
-          from bursar.run_chunks c
-         where c.run_id = %(source)s and c.done_at is not null and c.awarded > 0) as s
- where s.n = %(chunk_no)s;
+-- name: read_sources
+-- The transactions in which a run gave what a chunk takes back: one chunk's, or of all that may
+-- have held these holders.
+select c.epoch, c.xid::text
+  from bursar.run_chunks c
+ where c.run_id = %(source)s and c.done_at is not null and c.awarded > 0
+   and case when %(source_chunk)s::integer is null
+            then c.first_holder <= %(last)s and c.last_holder >= %(first)s
+            else c.chunk_no = %(source_chunk)s end
+ order by c.chunk_no;
+
+-- name: set_estimate
+-- What a run would come to.
+update bursar.runs set estimate = %(estimate)s::text::json where run_id = %(run_id)s;
 
 -- name: set_holders
 -- How many holders a run has before it.
@@ -65,15 +72,23 @@ update bursar.runs set holders = %(holders)s where run_id = %(run_id)s;
 
 -- name: claim_chunk
 -- The next chunk that nobody works on, held until the transaction ends.
-select c.run_id, c.chunk_no, c.first_holder, c.last_holder, c.holder_ids
+select c.run_id, c.chunk_no, c.first_holder, c.last_holder, c.holder_ids, c.source_chunk
   from bursar.run_chunks c
   join bursar.runs r using (run_id)
  where c.done_at is null
-   and r.state in ('running', 'reverting')
+   and r.state = 'running'
    and (r.run_id = %(run_id)s or %(run_id)s::bigint is null)
  order by c.run_id, c.chunk_no
  limit 1
    for update of c skip locked;
+
+-- name: is_running
+-- Whether a run is still to be worked on, seen anew once its chunk is held.
+select r.state = 'running' from bursar.runs r where r.run_id = %(run_id)s;
+
+-- name: hold_chunks
+-- Wait for whoever works on a run, and let nobody begin.
+select 1 from bursar.run_chunks c where c.run_id = %(run_id)s for update;
 
 -- name: finish_chunk
 -- What a chunk has come to, and the transaction that gave it.
@@ -154,20 +169,38 @@ select x.reason, sum(x.n::bigint)::bigint
 -- The run of this reference.
 select r.run_id from bursar.runs r where r.reference = %(reference)s;
 
--- name: generation
--- How often a period's awards have been taken back; null if it has never been run, and the run
--- that stands for it.
-select max(r.generation), max(r.run_id)
+-- name: newest_of_period
+-- The newest run that stands for a period.
+select r.run_id, r.generation, r.state
   from bursar.runs r
  where r.program_id = %(program_id)s and r.period_key = %(period_key)s and r.kind = 'scheduled'
-   and r.state <> 'skipped';
+   and r.state not in ('canceled', 'skipped') and not r.dry_run
+ order by r.generation desc
+ limit 1;
 
--- name: last_generation
--- The generation that a period's awards are of now.
-select coalesce(max(r.generation), 0)
+-- name: read_period
+-- The period of a key that a run has taken up.
+select r.period::text
   from bursar.runs r
- where r.program_id = %(program_id)s and r.period_key = %(period_key)s
-   and r.state not in ('skipped', 'canceled');
+ where r.program_id = %(program_id)s and r.period_key = %(period_key)s and r.kind = 'scheduled'
+ order by r.run_id desc
+ limit 1;
+
+-- name: read_period_at
+-- The period, taken up by a run, in which an instant lies.
+select r.period::text
+  from bursar.runs r
+ where r.program_id = %(program_id)s and r.kind = 'scheduled'
+   and (r.period ->> 'start')::timestamptz <= %(at)s
+   and (r.period ->> 'end')::timestamptz > %(at)s
+ order by r.run_id desc
+ limit 1;
+
+-- name: has_open_run
+-- Is there a run of this program still under way?
+select exists (select from bursar.runs r
+                where r.program_id = %(program_id)s and r.kind = 'scheduled'
+                  and r.state in ('waiting', 'running', 'paused'));
 
 -- name: move_run
 -- A run goes from one state to another, if it is still in one of the first.

@@ -36,6 +36,14 @@ class Done(NamedTuple):
     excluded: dict[str, int]
 
 
+class PeriodRun(NamedTuple):
+    """The run that stands for a period; its generation counts the reversals before it."""
+
+    run_id: RunId
+    generation: int
+    state: RunState
+
+
 async def add_run(connection: Connection, new: NewRun) -> RunId | None:
     """Start a run; None if its period, its reference or its target has one already (P5)."""
     rows = await _all(
@@ -108,13 +116,17 @@ async def add_copied(connection: Connection, run_id: RunId, source: RunId) -> No
     await _all(connection, "add_copied_chunks", values)
 
 
-async def read_source(
-    connection: Connection, source: RunId, chunk_no: int
-) -> tuple[int, int] | None:
-    """Find the transaction of the chunk that a chunk of a reversal takes back: (epoch, xid)."""
-    values = {"source": Int8(source), "chunk_no": Int8(chunk_no)}
-    rows = await _all(connection, "chunk_source", values)
-    return (rows[0][0], int(rows[0][1])) if rows else None
+async def read_sources(
+    connection: Connection, target: RunId, chunk: Chunk
+) -> list[tuple[int, int]]:
+    """Find the transactions that a chunk of a reversal takes back: (epoch, xid)."""
+    values = {
+        "source": Int8(target),
+        "source_chunk": _int4(chunk.source_chunk),
+        "first": Int8(chunk.first_holder),
+        "last": Int8(chunk.last_holder),
+    }
+    return [(row[0], int(row[1])) for row in await _all(connection, "read_sources", values)]
 
 
 async def set_holders(connection: Connection, run_id: RunId, holders: int) -> None:
@@ -122,10 +134,26 @@ async def set_holders(connection: Connection, run_id: RunId, holders: int) -> No
     await _all(connection, "set_holders", {"run_id": Int8(run_id), "holders": Int8(holders)})
 
 
+async def set_estimate(connection: Connection, run_id: RunId, estimate: Estimate) -> None:
+    """Write what a run would come to."""
+    values = {"run_id": Int8(run_id), "estimate": msgspec.json.encode(estimate).decode()}
+    await _all(connection, "set_estimate", values)
+
+
 async def claim(connection: Connection, run_id: RunId | None = None) -> Chunk | None:
     """Claim the next chunk, of one run or any; it is free again when the transaction ends (P7)."""
     rows = await _all(connection, "claim_chunk", {"run_id": _int8(run_id)})
     return Chunk(*rows[0]) if rows else None
+
+
+async def is_running(connection: Connection, run_id: RunId) -> bool:
+    """Look again whether a run is to be worked on, after its chunk has been claimed."""
+    return await _all(connection, "is_running", {"run_id": Int8(run_id)}) == [(True,)]
+
+
+async def hold_chunks(connection: Connection, run_id: RunId) -> None:
+    """Wait for whoever works on a run, and let nobody begin until the transaction ends."""
+    await _all(connection, "hold_chunks", {"run_id": Int8(run_id)})
 
 
 async def finish_chunk(connection: Connection, chunk: Chunk, done: Done) -> None:
@@ -199,20 +227,36 @@ async def find_run(connection: Connection, reference: str) -> RunId | None:
     return RunId(rows[0][0]) if rows else None
 
 
-async def read_generation(
+async def read_newest(
     connection: Connection, program_id: int, period_key: str
-) -> tuple[int | None, RunId | None]:
-    """Tell the newest generation of a period's awards and its run; None if it was never run."""
+) -> PeriodRun | None:
+    """Find the newest run that stands for a period, None if it was never run."""
     values = {"program_id": Int4(program_id), "period_key": period_key}
-    generation, run_id = (await _all(connection, "generation", values))[0]
-    return generation, run_id
+    rows = await _all(connection, "newest_of_period", values)
+    return PeriodRun(RunId(rows[0][0]), rows[0][1], RunState(rows[0][2])) if rows else None
 
 
-async def read_last_generation(connection: Connection, program_id: int, period_key: str) -> int:
-    """Tell of which generation a period's awards are now, 0 if it was never run."""
+async def read_period(
+    connection: Connection, program_id: int, period_key: str
+) -> Period | None:
+    """Find a period that a run has taken up, by its key."""
     values = {"program_id": Int4(program_id), "period_key": period_key}
-    generation: int = (await _all(connection, "last_generation", values))[0][0]
-    return generation
+    rows = await _all(connection, "read_period", values)
+    return _PERIOD.decode(rows[0][0]) if rows else None
+
+
+async def read_period_at(
+    connection: Connection, program_id: int, at: datetime
+) -> Period | None:
+    """Find the period that a run has taken up and in which an instant lies."""
+    rows = await _all(connection, "read_period_at", {"program_id": Int4(program_id), "at": at})
+    return _PERIOD.decode(rows[0][0]) if rows else None
+
+
+async def has_open_run(connection: Connection, program_id: int) -> bool:
+    """Tell whether a run of a program is still under way."""
+    rows = await _all(connection, "has_open_run", {"program_id": Int4(program_id)})
+    return rows == [(True,)]
 
 
 async def move_run(
