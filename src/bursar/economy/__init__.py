@@ -1,0 +1,1 @@
+"""The economy file: one reviewable text for all of an economy, its versions, the test clock."""
