@@ -1,6 +1,7 @@
 """Programs as one holder sees them: what comes next, and what came (P12, P13)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ import msgspec
 from bursar.holders.store_people import read_these
 from bursar.ledger import Entry, Filter, Kind, Ledger
 from bursar.platform.database import Connection
+from bursar.platform.errors import Missing
 from bursar.programs import store
 from bursar.programs.claims import store as claims
 from bursar.programs.claims.deciding import outages_of
@@ -143,32 +145,31 @@ async def read_history(
 ) -> Sequence[Award]:
     """List the awards of a holder, the newest first, from the books themselves."""
     names = (program,) if program is not None else await _names(ledger)
-    if not names:
-        return []
     awards: list[Award] = []
     wanted = Filter(kinds=(Kind.GRANT, Kind.REVERSE), sources=names)
     for asset in await ledger.assets():
-        if not await ledger.has_wallet(holder_id, asset.code):
-            continue
-        page = await ledger.statement(
-            holder_id=holder_id, asset=asset.code, wanted=wanted, limit=min(limit + 1, 1_000)
-        )
-        entries = page.items
-        older: Mapping[int, Entry | None] = dict(
-            zip((e.seq for e in entries), [*entries[1:], None], strict=True)
-        )
-        awards += [_award(e, asset.code, older[e.seq]) for e in entries[:limit]]
+        with suppress(Missing):  # no wallet in this asset
+            page = await ledger.statement(
+                holder_id=holder_id, asset=asset.code, wanted=wanted, limit=min(limit + 1, 1_000)
+            )
+            awards += _awards(page.items, asset.code, limit)
     awards.sort(key=lambda award: award.at, reverse=True)
     return awards[:limit]
 
 
+def _awards(entries: Sequence[Entry], asset: str, limit: int) -> list[Award]:
+    older = [*entries[1:], None]
+    return [_award(e, asset, o) for e, o in zip(entries, older, strict=False)][:limit]
+
+
 async def _names(ledger: Ledger) -> tuple[str, ...]:
+    """Name the sources of awards: every program in force, and what is granted by hand."""
     async with ledger.database.connection() as connection:
-        return tuple(p.program.name for p in await store.read_programs(connection))
+        return ("grant", *(p.program.name for p in await store.read_programs(connection)))
 
 
 def _award(entry: Entry, asset: str, older: Entry | None) -> Award:
-    said = entry.metadata or {}
+    said: dict[str, Any] = msgspec.json.decode(entry.metadata) if entry.metadata else {}
     since = None if older is None else (entry.effective_at - older.effective_at) // _DAY
     return Award(
         at=entry.effective_at,
