@@ -8,7 +8,7 @@ from bursar.platform.database import Connection
 from bursar.platform.errors import Conflict, Rejected
 from bursar.programs import store
 from bursar.programs.library import compile_rules
-from bursar.programs.model import Calendar, Claim, Program
+from bursar.programs.model import Calendar, Claim, Program, Rolling
 from bursar.programs.periods import period_at, upcoming
 from bursar.programs.references import zone_of
 
@@ -23,7 +23,9 @@ async def put(connection: Connection, program: Program, *, actor: str, reason: s
     now = await store.read_now(connection)
     locked = await store.lock_program(connection, program.name)
     if locked is None:
-        mark = await read_mark(connection)
+        # a rolling program has everybody's cycle to begin, others only look at who comes
+        everybody = isinstance(program.schedule, Rolling)
+        mark = None if everybody else await read_mark(connection)
         added = await store.add_program(connection, program, starts_at(program, now), mark)
         if added is None:
             raise Conflict("program_moved", f"{program.name} was added meanwhile: try again")

@@ -125,11 +125,9 @@ async def _when(
             why = f"occurrence {cycle.n} counted from {cycle.anchor:%Y-%m-%d}"
             return cycle.due_at, why, 0, 0
         case Claim():
-            state = await claims.read_streaks(
-                connection, in_force.program_id, holder_id, holder_id
-            )
+            held = await claims.read_streak(connection, in_force.program_id, holder_id)
+            held = held or _NO_STREAK
             outages = await outages_of(connection)
-            held = state.get(holder_id, _NO_STREAK)
             claimed = claim(schedule, held, now, outages)
             if claimed.already:
                 at = claimed.next_available_at

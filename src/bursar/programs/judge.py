@@ -6,10 +6,11 @@ over a million people of three tiers evaluates a dozen expressions (P2, P3).
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from bursar.platform.expressions import Expression, Failed
 from bursar.programs.model import Amount, Period, Program
 
 _KEPT_VERDICTS: Final = 50_000
@@ -23,26 +24,6 @@ DERIVED: Final = {
     "holder.account_days": "created_at",
 }
 """Facts that follow from another and the period's start."""
-
-
-class Failed(Exception):  # noqa: N818 - it says what happened to an evaluation
-    """An expression gave no answer; ``code`` is stable."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-class Expression(Protocol):
-    """A condition or a formula, compiled."""
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The facts that it may read."""
-
-    def evaluate(self, values: Mapping[str, object]) -> bool | int:
-        """Answer, or raise `Failed`."""
 
 
 class Rules(NamedTuple):

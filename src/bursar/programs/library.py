@@ -6,11 +6,12 @@ from bursar.platform.database import Connection
 from bursar.platform.errors import Missing
 from bursar.platform.expressions import Environment
 from bursar.programs import store
-from bursar.programs.facts import FACTS
+from bursar.programs.facts import FORMULA_FACTS, HOLDER_FACTS
 from bursar.programs.judge import Rules
 from bursar.programs.model import Program
 
-_ENVIRONMENT: Final = Environment(FACTS)
+_CONDITIONS: Final = Environment(HOLDER_FACTS)
+_FORMULAS: Final = Environment(FORMULA_FACTS)
 
 
 class Compiled(NamedTuple):
@@ -25,14 +26,14 @@ def compile_rules(program: Program) -> Rules:
     """Compile a program's conditions and formula; raises `Invalid` ``expression_invalid``."""
     where = f"programs.{program.name}"
     conditions = tuple(
-        (reason, _ENVIRONMENT.compile(source, answers="bool", where=f"{where}.who.{reason}"))
+        (reason, _CONDITIONS.compile(source, answers="bool", where=f"{where}.who.{reason}"))
         for reason, source in program.who.items()
     )
     formula = program.amount.formula
     if formula is None:
         return Rules(conditions, None)
     return Rules(
-        conditions, _ENVIRONMENT.compile(formula, answers="int", where=f"{where}.amount.formula")
+        conditions, _FORMULAS.compile(formula, answers="int", where=f"{where}.amount.formula")
     )
 
 

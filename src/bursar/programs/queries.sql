@@ -11,7 +11,7 @@ select p.program_id, p.version, p.paid_until, p.retired_at is not null, v.defini
 -- name: add_program
 -- A new program; another transaction may have been quicker.
 insert into bursar.programs (name, version, starts_at, news_epoch, news_xid, news_until)
-values (%(name)s, 1, %(starts_at)s, %(news_epoch)s, %(news_xid)s::xid8, bursar.now())
+values (%(name)s, 1, %(starts_at)s, %(news_epoch)s, %(news_xid)s::text::xid8, bursar.now())
     on conflict (name) do nothing
 returning program_id;
 

@@ -44,7 +44,7 @@ async def lock_program(
 
 
 async def add_program(
-    connection: Connection, program: Program, starts_at: datetime, mark: Mark
+    connection: Connection, program: Program, starts_at: datetime, mark: Mark | None
 ) -> int | None:
     """Add a program's first version; None if another transaction has just added the name."""
     rows = await _all(
@@ -53,8 +53,8 @@ async def add_program(
         {
             "name": program.name,
             "starts_at": starts_at,
-            "news_epoch": Int4(mark.epoch),
-            "news_xid": str(mark.xid),
+            "news_epoch": None if mark is None else Int4(mark.epoch),
+            "news_xid": None if mark is None else str(mark.xid),
         },
     )
     return rows[0][0] if rows else None

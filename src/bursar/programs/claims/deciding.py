@@ -42,7 +42,7 @@ async def decide_claims(
     period = work.run.period
     day = period.start.astimezone(ZoneInfo(schedule.zone)).date()
     first, last = chunk.first_holder, chunk.last_holder
-    states = await store.read_streaks(connection, work.program_id, first, last)
+    states = await store.lock_streaks(connection, work.program_id, first, last)
     outages = await outages_of(connection)
     present = None
     if schedule.automatic == "logged_in":

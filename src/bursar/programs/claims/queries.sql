@@ -7,9 +7,15 @@ select s.holder_id, s.length, s.last_day, s.frozen
  where s.program_id = %(program_id)s and s.holder_id = %(holder_id)s
    for update;
 
--- name: read_streaks
+-- name: read_streak
+-- A holder's streak.
+select s.holder_id, s.length, s.last_day, s.frozen
+  from bursar.program_streaks s
+ where s.program_id = %(program_id)s and s.holder_id = %(holder_id)s;
+
+-- name: lock_streaks
 -- The streaks of a range of holders, held until the transaction ends: nobody claims by hand while
--- the day is settled for them.
+-- a day is settled for them.
 select s.holder_id, s.length, s.last_day, s.frozen
   from bursar.program_streaks s
  where s.program_id = %(program_id)s and s.holder_id between %(first)s and %(last)s

@@ -22,12 +22,21 @@ async def lock_streak(
     return _state(rows[0]) if rows else None
 
 
-async def read_streaks(
+async def read_streak(
+    connection: Connection, program_id: int, holder_id: int
+) -> StreakState | None:
+    """Read a holder's streak; None if there is none yet."""
+    values = {"program_id": Int4(program_id), "holder_id": Int8(holder_id)}
+    rows = await _all(connection, "read_streak", values)
+    return _state(rows[0]) if rows else None
+
+
+async def lock_streaks(
     connection: Connection, program_id: int, first: int, last: int
 ) -> dict[int, StreakState]:
     """Read the streaks of a range of holders, held until the transaction ends."""
     values = {"program_id": Int4(program_id), "first": Int8(first), "last": Int8(last)}
-    rows = await _all(connection, "read_streaks", values)
+    rows = await _all(connection, "lock_streaks", values)
     return {row[0]: _state(row) for row in rows}
 
 
