@@ -41,6 +41,13 @@ CREATE TABLE bursar.cursors (
     moved_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE bursar.directory (
+    singleton boolean DEFAULT true NOT NULL,
+    unique_username boolean DEFAULT false NOT NULL,
+    unique_email boolean DEFAULT false NOT NULL,
+    CONSTRAINT directory_is_single CHECK (singleton)
+);
+
 CREATE TABLE bursar.economy (
     singleton boolean DEFAULT true NOT NULL,
     epoch integer DEFAULT 1 NOT NULL,
@@ -73,6 +80,22 @@ CREATE TABLE bursar.entries (
     CONSTRAINT entries_effective_first CHECK ((effective_at <= recorded_at))
 );
 
+CREATE TABLE bursar.holder_history (
+    holder_id bigint NOT NULL,
+    number integer NOT NULL,
+    verified boolean NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    subscription_start timestamp with time zone,
+    billing_anchor timestamp with time zone,
+    status text NOT NULL COLLATE pg_catalog."C",
+    tier text NOT NULL COLLATE pg_catalog."C",
+    actor text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL,
+    CONSTRAINT holder_history_in_order CHECK (((since <= until) AND (until <= recorded_at)))
+);
+
 CREATE TABLE bursar.holder_ids (
     external_id text NOT NULL COLLATE pg_catalog."C",
     holder_id bigint NOT NULL,
@@ -87,6 +110,41 @@ ALTER TABLE bursar.holder_ids ALTER COLUMN holder_id ADD GENERATED ALWAYS AS IDE
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE bursar.holder_names (
+    kind text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    holder_id bigint NOT NULL,
+    CONSTRAINT holder_names_kind_known CHECK ((kind = ANY (ARRAY['email'::text, 'username'::text])))
+);
+
+CREATE TABLE bursar.holders (
+    holder_id bigint NOT NULL,
+    xid xid8 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    matters_since timestamp with time zone NOT NULL,
+    subscription_start timestamp with time zone,
+    billing_anchor timestamp with time zone,
+    last_login_at timestamp with time zone,
+    erased_at timestamp with time zone,
+    login_map bigint NOT NULL,
+    login_day date,
+    epoch integer NOT NULL,
+    changes integer NOT NULL,
+    verified boolean NOT NULL,
+    status text NOT NULL COLLATE pg_catalog."C",
+    tier text NOT NULL COLLATE pg_catalog."C",
+    username text,
+    email text,
+    locale text COLLATE pg_catalog."C",
+    time_zone text COLLATE pg_catalog."C",
+    attributes jsonb NOT NULL,
+    CONSTRAINT holders_attributes_object CHECK ((jsonb_typeof(attributes) = 'object'::text)),
+    CONSTRAINT holders_login_dated CHECK (((login_map >= 0) AND ((login_day IS NULL) = (login_map = 0)))),
+    CONSTRAINT holders_status_form CHECK ((status ~ '^[a-z][a-z0-9_]{0,31}$'::text)),
+    CONSTRAINT holders_tier_form CHECK (((tier = ''::text) OR (tier ~ '^[a-z][a-z0-9_]{0,31}$'::text)))
+)
+WITH (fillfactor='85');
 
 CREATE TABLE bursar.holds (
     holder_id bigint NOT NULL,
@@ -139,6 +197,46 @@ CREATE TABLE bursar.migrations (
     checksum text NOT NULL COLLATE pg_catalog."C"
 );
 
+CREATE TABLE bursar.operator_alerts (
+    alert_id bigint NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    subject text NOT NULL,
+    message text NOT NULL,
+    times integer DEFAULT 1 NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    resolved_at timestamp with time zone,
+    resolved_by text COLLATE pg_catalog."C"
+);
+
+ALTER TABLE bursar.operator_alerts ALTER COLUMN alert_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME bursar.operator_alerts_alert_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE bursar.outages (
+    outage_id bigint NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    declared_at timestamp with time zone NOT NULL,
+    actor text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL,
+    CONSTRAINT outages_order CHECK ((starts_at < ends_at))
+);
+
+ALTER TABLE bursar.outages ALTER COLUMN outage_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME bursar.outages_outage_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE SEQUENCE bursar.posting_ids
     START WITH 1
     INCREMENT BY 1
@@ -162,12 +260,164 @@ CREATE TABLE bursar.postings (
     reason text NOT NULL
 );
 
+CREATE TABLE bursar.program_cycles (
+    holder_id bigint NOT NULL,
+    program_id integer NOT NULL,
+    occurrence integer NOT NULL,
+    anchor_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    look_at timestamp with time zone NOT NULL,
+    last_award_at timestamp with time zone,
+    tier text NOT NULL COLLATE pg_catalog."C"
+)
+WITH (fillfactor='80');
+
+CREATE TABLE bursar.program_days (
+    program_id integer NOT NULL,
+    day date NOT NULL,
+    given bigint NOT NULL
+)
+WITH (fillfactor='70');
+
+CREATE TABLE bursar.program_overrides (
+    holder_id bigint NOT NULL,
+    program_id integer NOT NULL,
+    amount bigint,
+    refresh_day smallint,
+    paused boolean NOT NULL,
+    set_at timestamp with time zone NOT NULL,
+    actor text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL,
+    CONSTRAINT program_overrides_amount CHECK ((amount >= 0)),
+    CONSTRAINT program_overrides_refresh_day CHECK (((refresh_day >= 1) AND (refresh_day <= 31)))
+);
+
+CREATE TABLE bursar.program_streaks (
+    holder_id bigint NOT NULL,
+    program_id integer NOT NULL,
+    length integer NOT NULL,
+    last_day date NOT NULL,
+    frozen date[] NOT NULL,
+    CONSTRAINT program_streaks_length CHECK ((length > 0))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE bursar.program_versions (
+    program_id integer NOT NULL,
+    version integer NOT NULL,
+    definition json NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    actor text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL
+);
+
+CREATE TABLE bursar.programs (
+    program_id integer NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    version integer NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    paid_until timestamp with time zone,
+    news_epoch integer,
+    news_xid xid8,
+    news_until timestamp with time zone,
+    switched_off boolean DEFAULT false NOT NULL,
+    retired_at timestamp with time zone,
+    CONSTRAINT programs_name_form CHECK ((name ~ '^[a-z][a-z0-9_]{0,31}$'::text))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE bursar.programs ALTER COLUMN program_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME bursar.programs_program_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE bursar.reversals (
     holder_id bigint NOT NULL,
     asset_id integer NOT NULL,
     seq bigint NOT NULL,
     reversed bigint NOT NULL,
     CONSTRAINT reversals_positive CHECK ((reversed > 0))
+);
+
+CREATE TABLE bursar.run_chunks (
+    run_id bigint NOT NULL,
+    chunk_no integer NOT NULL,
+    first_holder bigint NOT NULL,
+    last_holder bigint NOT NULL,
+    awarded integer DEFAULT 0 NOT NULL,
+    failed integer DEFAULT 0 NOT NULL,
+    source_chunk integer,
+    amount bigint DEFAULT 0 NOT NULL,
+    epoch integer,
+    xid xid8,
+    done_at timestamp with time zone,
+    holder_ids bigint[],
+    excluded json
+)
+WITH (fillfactor='70');
+
+CREATE TABLE bursar.run_exclusions (
+    run_id bigint NOT NULL,
+    holder_id bigint NOT NULL,
+    reason text NOT NULL COLLATE pg_catalog."C"
+);
+
+CREATE TABLE bursar.run_failures (
+    run_id bigint NOT NULL,
+    holder_id bigint NOT NULL,
+    attempts integer NOT NULL,
+    failed_at timestamp with time zone NOT NULL,
+    retry_at timestamp with time zone,
+    resolved_at timestamp with time zone,
+    code text NOT NULL COLLATE pg_catalog."C",
+    message text NOT NULL
+)
+WITH (fillfactor='80');
+
+CREATE TABLE bursar.runs (
+    run_id bigint NOT NULL,
+    program_id integer,
+    version integer,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    asset text NOT NULL COLLATE pg_catalog."C",
+    period json NOT NULL,
+    period_key text NOT NULL COLLATE pg_catalog."C",
+    generation integer NOT NULL,
+    as_of timestamp with time zone NOT NULL,
+    reference text COLLATE pg_catalog."C",
+    amount bigint,
+    target_run bigint,
+    policy text COLLATE pg_catalog."C",
+    dry_run boolean NOT NULL,
+    holders bigint NOT NULL,
+    estimate json,
+    ceiling bigint,
+    day_ceiling bigint,
+    given bigint DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    started_by text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL,
+    approved_by text COLLATE pg_catalog."C",
+    finished_at timestamp with time zone,
+    note text,
+    CONSTRAINT runs_kind_known CHECK ((kind = ANY (ARRAY['scheduled'::text, 'joiners'::text, 'grant'::text, 'revert'::text]))),
+    CONSTRAINT runs_state_known CHECK ((state = ANY (ARRAY['waiting'::text, 'running'::text, 'paused'::text, 'canceled'::text, 'finished'::text, 'reverting'::text, 'reverted'::text, 'skipped'::text]))),
+    CONSTRAINT runs_within_ceiling CHECK ((given <= ceiling))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE bursar.runs ALTER COLUMN run_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME bursar.runs_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE bursar.wallets (
@@ -199,6 +449,9 @@ ALTER TABLE ONLY bursar.assets
 ALTER TABLE ONLY bursar.cursors
     ADD CONSTRAINT cursors_pkey PRIMARY KEY (follower);
 
+ALTER TABLE ONLY bursar.directory
+    ADD CONSTRAINT directory_pkey PRIMARY KEY (singleton);
+
 ALTER TABLE ONLY bursar.economy
     ADD CONSTRAINT economy_pkey PRIMARY KEY (singleton);
 
@@ -208,11 +461,20 @@ ALTER TABLE ONLY bursar.entries
 ALTER TABLE ONLY bursar.entries
     ADD CONSTRAINT entries_reference_key UNIQUE (holder_id, asset_id, reference);
 
+ALTER TABLE ONLY bursar.holder_history
+    ADD CONSTRAINT holder_history_pkey PRIMARY KEY (holder_id, number);
+
 ALTER TABLE ONLY bursar.holder_ids
     ADD CONSTRAINT holder_ids_id_key UNIQUE (holder_id);
 
 ALTER TABLE ONLY bursar.holder_ids
     ADD CONSTRAINT holder_ids_pkey PRIMARY KEY (external_id);
+
+ALTER TABLE ONLY bursar.holder_names
+    ADD CONSTRAINT holder_names_pkey PRIMARY KEY (kind, name);
+
+ALTER TABLE ONLY bursar.holders
+    ADD CONSTRAINT holders_pkey PRIMARY KEY (holder_id);
 
 ALTER TABLE ONLY bursar.holds
     ADD CONSTRAINT holds_pkey PRIMARY KEY (holder_id, asset_id, reference);
@@ -226,14 +488,56 @@ ALTER TABLE ONLY bursar.lots
 ALTER TABLE ONLY bursar.migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (number);
 
+ALTER TABLE ONLY bursar.operator_alerts
+    ADD CONSTRAINT operator_alerts_pkey PRIMARY KEY (alert_id);
+
+ALTER TABLE ONLY bursar.outages
+    ADD CONSTRAINT outages_pkey PRIMARY KEY (outage_id);
+
 ALTER TABLE ONLY bursar.posting_kinds
     ADD CONSTRAINT posting_kinds_pkey PRIMARY KEY (kind, posting_id);
 
 ALTER TABLE ONLY bursar.postings
     ADD CONSTRAINT postings_pkey PRIMARY KEY (posting_id);
 
+ALTER TABLE ONLY bursar.program_cycles
+    ADD CONSTRAINT program_cycles_pkey PRIMARY KEY (holder_id, program_id);
+
+ALTER TABLE ONLY bursar.program_days
+    ADD CONSTRAINT program_days_pkey PRIMARY KEY (program_id, day);
+
+ALTER TABLE ONLY bursar.program_overrides
+    ADD CONSTRAINT program_overrides_pkey PRIMARY KEY (holder_id, program_id);
+
+ALTER TABLE ONLY bursar.program_streaks
+    ADD CONSTRAINT program_streaks_pkey PRIMARY KEY (holder_id, program_id);
+
+ALTER TABLE ONLY bursar.program_versions
+    ADD CONSTRAINT program_versions_pkey PRIMARY KEY (program_id, version);
+
+ALTER TABLE ONLY bursar.programs
+    ADD CONSTRAINT programs_name_key UNIQUE (name);
+
+ALTER TABLE ONLY bursar.programs
+    ADD CONSTRAINT programs_pkey PRIMARY KEY (program_id);
+
 ALTER TABLE ONLY bursar.reversals
     ADD CONSTRAINT reversals_pkey PRIMARY KEY (holder_id, asset_id, seq);
+
+ALTER TABLE ONLY bursar.run_chunks
+    ADD CONSTRAINT run_chunks_pkey PRIMARY KEY (run_id, chunk_no);
+
+ALTER TABLE ONLY bursar.run_exclusions
+    ADD CONSTRAINT run_exclusions_pkey PRIMARY KEY (holder_id, run_id);
+
+ALTER TABLE ONLY bursar.run_failures
+    ADD CONSTRAINT run_failures_pkey PRIMARY KEY (run_id, holder_id);
+
+ALTER TABLE ONLY bursar.runs
+    ADD CONSTRAINT runs_pkey PRIMARY KEY (run_id);
+
+ALTER TABLE ONLY bursar.runs
+    ADD CONSTRAINT runs_reference_key UNIQUE (reference);
 
 ALTER TABLE ONLY bursar.wallets
     ADD CONSTRAINT wallets_pkey PRIMARY KEY (holder_id, asset_id);
@@ -248,6 +552,10 @@ CREATE INDEX entries_posting ON bursar.entries USING btree (posting_id);
 
 CREATE INDEX entries_recorded ON bursar.entries USING brin (recorded_at) WITH (pages_per_range='32', autosummarize='on');
 
+CREATE INDEX holders_by_subscription ON bursar.holders USING btree (subscription_start, holder_id) WHERE (subscription_start IS NOT NULL);
+
+CREATE INDEX holders_in_change_order ON bursar.holders USING btree (epoch, xid, holder_id);
+
 CREATE INDEX holds_open ON bursar.holds USING btree (holder_id, asset_id) WHERE (state = 'open'::text);
 
 CREATE INDEX holds_to_lapse ON bursar.holds USING btree (deadline) WHERE ((state = 'open'::text) AND (deadline IS NOT NULL));
@@ -256,11 +564,43 @@ CREATE INDEX lots_open ON bursar.lots USING btree (holder_id, asset_id) WHERE op
 
 CREATE INDEX lots_to_expire ON bursar.lots USING btree (expires_at) WHERE (open AND (expires_at IS NOT NULL));
 
+CREATE UNIQUE INDEX operator_alerts_open ON bursar.operator_alerts USING btree (kind, subject) WHERE (resolved_at IS NULL);
+
 CREATE INDEX postings_in_commit_order ON bursar.postings USING btree (epoch, xid, posting_id);
+
+CREATE INDEX program_cycles_due ON bursar.program_cycles USING btree (program_id, look_at);
+
+CREATE INDEX run_chunks_open ON bursar.run_chunks USING btree (run_id, chunk_no) WHERE (done_at IS NULL);
+
+CREATE INDEX run_failures_due ON bursar.run_failures USING btree (retry_at) WHERE ((resolved_at IS NULL) AND (retry_at IS NOT NULL));
+
+CREATE INDEX runs_open ON bursar.runs USING btree (run_id) WHERE (state = ANY (ARRAY['waiting'::text, 'running'::text, 'paused'::text]));
+
+CREATE UNIQUE INDEX runs_period_once ON bursar.runs USING btree (program_id, period_key, generation) WHERE ((kind = 'scheduled'::text) AND (NOT dry_run) AND (state <> ALL (ARRAY['canceled'::text, 'skipped'::text])));
+
+CREATE UNIQUE INDEX runs_reverted_once ON bursar.runs USING btree (target_run) WHERE ((kind = 'revert'::text) AND (state <> 'canceled'::text));
 
 CREATE TRIGGER entries_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON bursar.entries FOR EACH STATEMENT EXECUTE FUNCTION bursar.refuse_change();
 
 CREATE TRIGGER postings_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON bursar.postings FOR EACH STATEMENT EXECUTE FUNCTION bursar.refuse_change();
+
+ALTER TABLE ONLY bursar.program_versions
+    ADD CONSTRAINT program_versions_program_id_fkey FOREIGN KEY (program_id) REFERENCES bursar.programs(program_id);
+
+ALTER TABLE ONLY bursar.run_chunks
+    ADD CONSTRAINT run_chunks_run_id_fkey FOREIGN KEY (run_id) REFERENCES bursar.runs(run_id);
+
+ALTER TABLE ONLY bursar.run_exclusions
+    ADD CONSTRAINT run_exclusions_run_id_fkey FOREIGN KEY (run_id) REFERENCES bursar.runs(run_id);
+
+ALTER TABLE ONLY bursar.run_failures
+    ADD CONSTRAINT run_failures_run_id_fkey FOREIGN KEY (run_id) REFERENCES bursar.runs(run_id);
+
+ALTER TABLE ONLY bursar.runs
+    ADD CONSTRAINT runs_program_id_fkey FOREIGN KEY (program_id) REFERENCES bursar.programs(program_id);
+
+ALTER TABLE ONLY bursar.runs
+    ADD CONSTRAINT runs_target_run_fkey FOREIGN KEY (target_run) REFERENCES bursar.runs(run_id);
 
 GRANT USAGE ON SCHEMA bursar TO bursar_service;
 
@@ -270,13 +610,21 @@ GRANT USAGE ON SEQUENCE bursar.assets_asset_id_seq TO bursar_service;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.cursors TO bursar_service;
 
+GRANT SELECT,UPDATE ON TABLE bursar.directory TO bursar_service;
+
 GRANT SELECT,UPDATE ON TABLE bursar.economy TO bursar_service;
 
 GRANT SELECT,INSERT ON TABLE bursar.entries TO bursar_service;
 
+GRANT SELECT,INSERT ON TABLE bursar.holder_history TO bursar_service;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.holder_ids TO bursar_service;
 
 GRANT USAGE ON SEQUENCE bursar.holder_ids_holder_id_seq TO bursar_service;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.holder_names TO bursar_service;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE bursar.holders TO bursar_service;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE bursar.holds TO bursar_service;
 
@@ -286,12 +634,44 @@ GRANT SELECT,INSERT,UPDATE ON TABLE bursar.lots TO bursar_service;
 
 GRANT SELECT ON TABLE bursar.migrations TO bursar_service;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE bursar.operator_alerts TO bursar_service;
+
+GRANT USAGE ON SEQUENCE bursar.operator_alerts_alert_id_seq TO bursar_service;
+
+GRANT SELECT,INSERT ON TABLE bursar.outages TO bursar_service;
+
+GRANT USAGE ON SEQUENCE bursar.outages_outage_id_seq TO bursar_service;
+
 GRANT USAGE ON SEQUENCE bursar.posting_ids TO bursar_service;
 
 GRANT SELECT,INSERT ON TABLE bursar.posting_kinds TO bursar_service;
 
 GRANT SELECT,INSERT ON TABLE bursar.postings TO bursar_service;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE bursar.program_cycles TO bursar_service;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE bursar.program_days TO bursar_service;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.program_overrides TO bursar_service;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE bursar.program_streaks TO bursar_service;
+
+GRANT SELECT,INSERT ON TABLE bursar.program_versions TO bursar_service;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE bursar.programs TO bursar_service;
+
+GRANT USAGE ON SEQUENCE bursar.programs_program_id_seq TO bursar_service;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE bursar.reversals TO bursar_service;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE bursar.run_chunks TO bursar_service;
+
+GRANT SELECT,INSERT ON TABLE bursar.run_exclusions TO bursar_service;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE bursar.run_failures TO bursar_service;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE bursar.runs TO bursar_service;
+
+GRANT USAGE ON SEQUENCE bursar.runs_run_id_seq TO bursar_service;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE bursar.wallets TO bursar_service;

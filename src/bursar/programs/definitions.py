@@ -48,7 +48,9 @@ async def put(connection: Connection, program: Program, *, actor: str, reason: s
         )
     if paid_until is None:
         await store.set_starts_at(connection, program_id, starts_at(program, now))
-    await store.add_version(connection, program_id, version + 1, program, actor=actor, reason=reason)
+    await store.add_version(
+        connection, program_id, version + 1, program, actor=actor, reason=reason
+    )
     return version + 1
 
 

@@ -62,8 +62,8 @@ async def plan(
             return await _begin_periods(connection, in_force, ended, now, late, size)
         case Once():
             return await _plan_newcomers(connection, in_force, standing, now, size)
-        case Rolling():
-            return await _plan_cycles(connection, in_force, standing, now, size)
+        case Rolling() as rolling:
+            return await _plan_cycles(connection, in_force, rolling, standing, now, size)
 
 
 async def _begin_periods(
@@ -130,14 +130,17 @@ async def begin(
 
 
 async def take_up(
-    connection: Connection, in_force: InForce, standing: StandingOf, period: Period, now: datetime
+    connection: Connection,
+    in_force: InForce,
+    schedule: Calendar,
+    standing: StandingOf,
+    period: Period,
+    now: datetime,
 ) -> None:
     """Count a period that an operator starts as taken up, and with it those due before.
 
     Raises `Rejected` ``earlier_period_due`` where the policy is to pay those first.
     """
-    schedule = in_force.program.schedule
-    assert isinstance(schedule, Calendar)
     due = periods_after(schedule, standing.paid_until, standing.starts_at, now)
     if period not in due:
         return
@@ -161,8 +164,6 @@ async def _plan_joiners(
     """Pay those who have joined, or changed, since the period's run began (P4)."""
     if standing.paid_until is None or standing.paid_until <= now:
         return []
-    schedule = in_force.program.schedule
-    assert isinstance(schedule, Calendar)
     period = await runs.read_period_at(connection, in_force.program_id, now)
     if period is None:
         return []
@@ -212,7 +213,12 @@ async def _news(
 
 
 async def _plan_cycles(
-    connection: Connection, in_force: InForce, standing: StandingOf, now: datetime, size: int
+    connection: Connection,
+    in_force: InForce,
+    schedule: Rolling,
+    standing: StandingOf,
+    now: datetime,
+    size: int,
 ) -> list[RunId]:
     """Give newcomers their cycle, and make a run for whoever is due."""
     mark = await read_mark(connection)
@@ -220,7 +226,7 @@ async def _plan_cycles(
         connection, standing.news, mark, standing.news_until or standing.starts_at, now
     )
     if changed:
-        await enrol(connection, in_force, changed, now)
+        await enrol(connection, in_force, schedule, changed)
         await store.set_news(connection, in_force.program_id, mark, now)
     if not await any_due(connection, in_force.program_id, now):
         return []

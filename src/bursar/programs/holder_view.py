@@ -59,9 +59,7 @@ class Award(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any]
 
 
-async def read_next(
-    connection: Connection, library: Library, holder_id: int
-) -> list[NextGrant]:
+async def read_next(connection: Connection, library: Library, holder_id: int) -> list[NextGrant]:
     """Tell what comes next to a holder from every program in force."""
     now = await store.read_now(connection)
     return [

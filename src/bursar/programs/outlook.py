@@ -5,7 +5,16 @@ from datetime import datetime
 from bursar.platform.database import Connection
 from bursar.platform.errors import Missing
 from bursar.programs.definitions import starts_at
-from bursar.programs.model import Calendar, Claim, InForce, Once, Period, Program, Rolling, StandingOf
+from bursar.programs.model import (
+    Calendar,
+    Claim,
+    InForce,
+    Once,
+    Period,
+    Program,
+    Rolling,
+    StandingOf,
+)
 from bursar.programs.periods import period_at, periods_after, upcoming
 from bursar.programs.rolling import key_of
 from bursar.programs.runs import store as runs

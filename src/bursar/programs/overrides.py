@@ -51,7 +51,5 @@ async def set_override(
     moves = []
     for one in await cycles.read_of(connection, in_force.program_id, [holder_id]):
         cycle = begin(schedule, one.cycle.anchor, one.tier, override.refresh_day, now)
-        moves.append(
-            CycleMove(holder_id, one.cycle.due_at, cycle, cycle.due_at, None, one.tier)
-        )
+        moves.append(CycleMove(holder_id, one.cycle.due_at, cycle, cycle.due_at, None, one.tier))
     await cycles.move(connection, in_force.program_id, moves)

@@ -46,9 +46,7 @@ class Programs:
         """Put a program in force in the caller's transaction; the version it now has (I7)."""
         return await definitions.put(connection, program, actor=actor, reason=reason)
 
-    async def retire(
-        self, connection: Connection, name: str, *, actor: str, reason: str
-    ) -> bool:
+    async def retire(self, connection: Connection, name: str, *, actor: str, reason: str) -> bool:
         """End a program in the caller's transaction; tell whether it was in force."""
         return await store.retire(connection, name)
 
@@ -154,7 +152,6 @@ class Programs:
         async with self._database.connection() as connection:
             if not await store.resolve_alert(connection, alert_id, actor):
                 raise Missing("alert_unknown", f"there is no open alert {alert_id}", alert=alert_id)
-
 
     async def outages(self) -> list[Outage]:
         """List the windows declared, the earliest first."""

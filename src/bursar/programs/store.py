@@ -244,5 +244,7 @@ def _mark(epoch: int | None, xid: str | None) -> Mark | None:
     return None if epoch is None or xid is None else Mark(epoch, int(xid))
 
 
-async def _all(connection: Connection, name: str, values: dict[str, Any] | None = None) -> list[Any]:
+async def _all(
+    connection: Connection, name: str, values: dict[str, Any] | None = None
+) -> list[Any]:
     return await fetch(connection, QUERIES.numbered(name), values)

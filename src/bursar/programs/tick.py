@@ -64,7 +64,7 @@ async def _tell(database: Database, in_force: InForce, error: BursarError) -> No
 
 
 async def _clear_waiting(database: Database, executor: Executor) -> list[RunId]:
-    """Estimate the runs that wait for it: within their limits they begin, else a person is asked."""
+    """Estimate the runs that wait: within their limits they begin, else a person is asked."""
     async with database.connection() as connection:
         open_runs = await runs.read_runs(connection, only_open=True, limit=_OPEN)
     waiting = [run for run in open_runs if run.state is RunState.WAITING]
@@ -114,9 +114,11 @@ async def next_due(connection: Connection) -> datetime | None:
     """
     now = await store.read_now(connection)
     instants = [await runs.read_next_retry(connection)]
-    for in_force in await store.read_programs(connection):
-        if in_force.program.enabled and not in_force.switched_off:
-            instants.append(await _next_of(connection, in_force, now))
+    instants += [
+        await _next_of(connection, in_force, now)
+        for in_force in await store.read_programs(connection)
+        if in_force.program.enabled and not in_force.switched_off
+    ]
     return min((instant for instant in instants if instant is not None), default=None)
 
 

@@ -25,9 +25,7 @@ _log: Final = structlog.get_logger("bursar.worker")
 class Worker:
     """Keeps doing what is due; `stop` ends it when the chunks under way are done."""
 
-    def __init__(
-        self, programs: Programs, *, lanes: int = LANES, tick_s: float = TICK_S
-    ) -> None:
+    def __init__(self, programs: Programs, *, lanes: int = LANES, tick_s: float = TICK_S) -> None:
         self._programs = programs
         self._lanes = lanes
         self._tick_s = tick_s

@@ -71,9 +71,7 @@ async def claim(
     )
     if claimed.already:
         return answer
-    overrides = await programs.read_overrides(
-        connection, in_force.program_id, holder_id, holder_id
-    )
+    overrides = await programs.read_overrides(connection, in_force.program_id, holder_id, holder_id)
     override = overrides.get(holder_id, Override())
     verdict = own_verdict(judge, people.facts[0], override, streak=claimed.length)
     verdict = milestone_of(verdict, claimed.milestone)
@@ -81,7 +79,9 @@ async def claim(
     if verdict.failure is not None:
         raise Rejected(*verdict.failure)
     if reason is not None:
-        raise Rejected("not_eligible", f"{program.name} is not for this holder: {reason}", why=reason)
+        raise Rejected(
+            "not_eligible", f"{program.name} is not for this holder: {reason}", why=reason
+        )
     credit = Credit(
         holder_id=holder_id,
         asset=program.asset,
@@ -96,7 +96,9 @@ async def claim(
             **note_of(verdict.tier, claimed),
         },
     )
-    [result] = await ledger.post([credit], actor=actor, reason=f"claim {program.name}", tx=connection)
+    [result] = await ledger.post(
+        [credit], actor=actor, reason=f"claim {program.name}", tx=connection
+    )
     if result.status is Status.REFERENCE_CONFLICT or result.status is Status.REPLAYED:
         return answer
     entry = result.unwrap()

@@ -32,13 +32,12 @@ async def outages_of(connection: Connection) -> tuple[Outage, ...]:
 async def decide_claims(
     connection: Connection,
     work: Work,
+    schedule: Claim,
     chunk: Chunk,
     people: People,
     overrides: dict[int, Override],
 ) -> Decided:
     """Settle the day that ended: dated that day, for whoever logged in on it or for everybody."""
-    schedule = work.program.schedule
-    assert isinstance(schedule, Claim)
     period = work.run.period
     day = period.start.astimezone(ZoneInfo(schedule.zone)).date()
     first, last = chunk.first_holder, chunk.last_holder

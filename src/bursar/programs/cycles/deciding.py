@@ -26,6 +26,7 @@ _AS_ALL: Final = Override()
 async def decide_due(
     connection: Connection,
     work: Work,
+    schedule: Rolling,
     chunk: Chunk,
     people: People,
     overrides: dict[int, Override],
@@ -38,13 +39,11 @@ async def decide_due(
         )
     else:
         cycles = await store.read_of(connection, work.program_id, chunk.holder_ids)
-    decision = _Decision(work.program, work.compiled.rules, as_of)
+    decision = _Decision(work.program, schedule, work.compiled.rules, as_of)
     facts_of = dict(zip(people.holder_ids, people.facts, strict=True))
     for one in cycles:
         if one.cycle.due_at <= as_of:
-            decision.decide(
-                one, facts_of.get(one.holder_id), overrides.get(one.holder_id, _AS_ALL)
-            )
+            decision.decide(one, facts_of.get(one.holder_id), overrides.get(one.holder_id, _AS_ALL))
 
     async def settle(failed: frozenset[int]) -> None:
         moves = [
@@ -66,12 +65,11 @@ class _Moved(NamedTuple):
 class _Decision:
     """The decisions of one chunk."""
 
-    def __init__(self, program: Program, rules: Rules, as_of: datetime) -> None:
-        assert isinstance(program.schedule, Rolling)
+    def __init__(self, program: Program, schedule: Rolling, rules: Rules, as_of: datetime) -> None:
         self.awards = Awards()
         self.moves: list[_Moved] = []
         self._program = program
-        self._schedule = program.schedule
+        self._schedule = schedule
         self._rules = rules
         self._as_of = as_of
         self._judges: dict[datetime | None, Judge] = {}
@@ -143,13 +141,9 @@ class _Decision:
         self.awards.exclude(one.holder_id, reason)
         self._move(one, dues, tier, award_at=None)
 
-    def _move(
-        self, one: HolderCycle, dues: Dues, tier: str, *, award_at: datetime | None
-    ) -> None:
+    def _move(self, one: HolderCycle, dues: Dues, tier: str, *, award_at: datetime | None) -> None:
         following = dues.next.due_at
-        move = CycleMove(
-            one.holder_id, one.cycle.due_at, dues.next, following, award_at, tier
-        )
+        move = CycleMove(one.holder_id, one.cycle.due_at, dues.next, following, award_at, tier)
         stay = CycleMove(one.holder_id, one.cycle.due_at, one.cycle, following, None, tier)
         self.moves.append(_Moved(move, stay))
 

@@ -20,7 +20,7 @@ _AS_ALL: Final = Override()
 
 
 async def enrol(
-    connection: Connection, in_force: InForce, holder_ids: Sequence[int], now: datetime
+    connection: Connection, in_force: InForce, schedule: Rolling, holder_ids: Sequence[int]
 ) -> None:
     """Begin the cycles of those who have none, and let a new tier's interval count (P1).
 
@@ -29,22 +29,23 @@ async def enrol(
     for first in range(0, len(holder_ids), _BATCH):
         part = holder_ids[first : first + _BATCH]
         people = await read_these(connection, _FACTS, part)
-        cycles = {c.holder_id: c for c in await store.read_of(connection, in_force.program_id, part)}
+        cycles = {
+            c.holder_id: c for c in await store.read_of(connection, in_force.program_id, part)
+        }
         overrides = await programs.read_overrides(
             connection, in_force.program_id, part[0], part[-1], part
         )
-        await _enrol(connection, in_force, people, cycles, overrides)
+        await _enrol(connection, in_force, schedule, people, cycles, overrides)
 
 
 async def _enrol(
     connection: Connection,
     in_force: InForce,
+    schedule: Rolling,
     people: People,
     cycles: dict[int, HolderCycle],
     overrides: dict[int, Override],
 ) -> None:
-    schedule = in_force.program.schedule
-    assert isinstance(schedule, Rolling)
     new: list[tuple[int, Any, str]] = []
     moves: list[CycleMove] = []
     for holder_id, facts, started, created in zip(
@@ -64,9 +65,7 @@ async def _enrol(
             cycle = had.cycle
             if interval_days(schedule, tier) != interval_days(schedule, had.tier):
                 cycle = retier(schedule, cycle, tier, refresh_day)
-            moves.append(
-                CycleMove(holder_id, had.cycle.due_at, cycle, cycle.due_at, None, tier)
-            )
+            moves.append(CycleMove(holder_id, had.cycle.due_at, cycle, cycle.due_at, None, tier))
     await store.add(connection, in_force.program_id, new)
     await store.move(connection, in_force.program_id, moves)
 

@@ -14,6 +14,7 @@ from bursar.programs.runs.awarding import Terms, award_period, unsettled
 from bursar.programs.runs.model import Awards, Chunk
 from bursar.programs.runs.work import Decided, Work
 
+
 async def decide(connection: Connection, work: Work, chunk: Chunk) -> Decided:
     """Decide who in a chunk is given what; nothing is written yet (P6)."""
     schedule = work.program.schedule
@@ -30,19 +31,17 @@ async def decide(connection: Connection, work: Work, chunk: Chunk) -> Decided:
             return Decided(award_period(work.judge, people, overrides, pasts, terms))
         case Once():
             return Decided(_decide_once(work, people, overrides))
-        case Rolling():
-            return await decide_due(connection, work, chunk, people, overrides)
-        case Claim():
-            return await decide_claims(connection, work, chunk, people, overrides)
+        case Rolling() as rolling:
+            return await decide_due(connection, work, rolling, chunk, people, overrides)
+        case Claim() as claim:
+            return await decide_claims(connection, work, claim, chunk, people, overrides)
 
 
 async def people_of(connection: Connection, facts: Sequence[str], chunk: Chunk) -> People:
     """Read the people of a chunk."""
     if chunk.holder_ids is not None:
         return await read_these(connection, facts, chunk.holder_ids)
-    return await read_people(
-        connection, facts, first=chunk.first_holder, last=chunk.last_holder
-    )
+    return await read_people(connection, facts, first=chunk.first_holder, last=chunk.last_holder)
 
 
 def terms_of(work: Work, zone: str) -> Terms:

@@ -44,7 +44,7 @@ _ATTEMPTS: Final = 20
 _log: Final = structlog.get_logger("bursar.programs")
 
 
-class Halted(Exception):  # noqa: N818 - a run has been stopped, and says why
+class Halted(Exception):
     """The chunk must not be given as it stands: the run pauses and the operators are told."""
 
     def __init__(self, kind: str, message: str) -> None:
@@ -136,9 +136,7 @@ class Executor:
         done = store.Done(awarded, amount, len(awards.failures), dict(awards.excluded))
         await store.finish_chunk(connection, chunk, done)
 
-    async def _give(
-        self, connection: Connection, work: Work, awards: Awards
-    ) -> tuple[int, int]:
+    async def _give(self, connection: Connection, work: Work, awards: Awards) -> tuple[int, int]:
         """Post the awards; whoever has theirs already, or is refused, is told apart."""
         run, program = work.run, work.program
         awarded = amount = 0
@@ -179,9 +177,7 @@ class Executor:
         if run.ceiling is not None and not await store.reserve(connection, run.run_id, amount):
             raise Halted("run_ceiling", f"the run would give more than {run.ceiling}")
         if run.day_ceiling is not None and run.program_id is not None:
-            fits = await store.reserve_day(
-                connection, run.program_id, amount, run.day_ceiling
-            )
+            fits = await store.reserve_day(connection, run.program_id, amount, run.day_ceiling)
             if not fits:
                 raise Halted("day_ceiling", f"the day would give more than {run.day_ceiling}")
 
@@ -265,7 +261,7 @@ def lot_of(terms: Terms, name: str, period: Period, run: Run) -> LotTerms | None
 
 
 def _metadata(run: Run, program: Program, group: Group) -> dict[str, object]:
-    """What every entry of a run tells: which program, version, period and run gave it (L12, P12)."""
+    """Tell on every entry which program, version, period and run gave it (L12, P12)."""
     said: dict[str, object] = {"run": run.name, "kind": group.kind}
     if run.program is not None:
         said |= {"program": program.name, "version": run.version, "period": group.period.key}

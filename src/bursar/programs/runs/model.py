@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from bursar.ledger import Policy
+from bursar.ledger.model import Policy
 from bursar.programs.model import Period, RunId, RunKind, RunState
 
 

@@ -58,7 +58,5 @@ async def take_back(
                 if result.status is Status.REVERSAL_EXCEEDED:
                     awards.exclude(command.holder_id or 0, NOTHING_LEFT)
                 else:
-                    awards.fail(
-                        command.holder_id or 0, result.status.value, result.refusal.message
-                    )
+                    awards.fail(command.holder_id or 0, result.status.value, result.refusal.message)
     return awards, count, amount

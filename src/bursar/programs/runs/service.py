@@ -85,7 +85,8 @@ class Runs:
         async with self._database.transaction() as connection:
             in_force = await get_program(connection, name)
             must_be_on(in_force)
-            if not isinstance(in_force.program.schedule, Calendar):
+            schedule = in_force.program.schedule
+            if not isinstance(schedule, Calendar):
                 raise Rejected(
                     "run_not_by_period",
                     f"{name} has no periods that are the same for all: `tick` runs what is due",
@@ -128,7 +129,7 @@ class Runs:
             if run_id is None:
                 raise Conflict("program_moved", f"{name} was started meanwhile: try again")
             if not dry_run:
-                await take_up(connection, in_force, locked[1], wanted, now)
+                await take_up(connection, in_force, schedule, locked[1], wanted, now)
         await self._clear(run_id)
         return run_id
 

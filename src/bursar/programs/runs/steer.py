@@ -62,17 +62,13 @@ async def approve(connection: Connection, run_id: RunId, total: int, actor: str)
 async def pause(connection: Connection, run_id: RunId, actor: str) -> None:
     """Stop a run where it is; chunks under way are finished."""
     run = await get_run(connection, run_id)
-    await _move(
-        connection, run, RunState.PAUSED, [RunState.RUNNING], note=f"paused by {actor}"
-    )
+    await _move(connection, run, RunState.PAUSED, [RunState.RUNNING], note=f"paused by {actor}")
 
 
 async def resume(connection: Connection, run_id: RunId, actor: str) -> None:
     """Let a paused run go on."""
     run = await get_run(connection, run_id)
-    await _move(
-        connection, run, RunState.RUNNING, [RunState.PAUSED], note=f"resumed by {actor}"
-    )
+    await _move(connection, run, RunState.RUNNING, [RunState.PAUSED], note=f"resumed by {actor}")
 
 
 async def cancel(connection: Connection, run_id: RunId, actor: str) -> None:

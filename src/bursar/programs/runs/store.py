@@ -65,7 +65,9 @@ async def add_run(connection: Connection, new: NewRun) -> RunId | None:
             "policy": new.policy,
             "dry_run": new.dry_run,
             "holders": Int8(new.holders),
-            "estimate": None if new.estimate is None else msgspec.json.encode(new.estimate).decode(),
+            "estimate": None
+            if new.estimate is None
+            else msgspec.json.encode(new.estimate).decode(),
             "ceiling": _int8(new.ceiling),
             "day_ceiling": _int8(new.day_ceiling),
             "started_by": new.started_by,
@@ -227,27 +229,21 @@ async def find_run(connection: Connection, reference: str) -> RunId | None:
     return RunId(rows[0][0]) if rows else None
 
 
-async def read_newest(
-    connection: Connection, program_id: int, period_key: str
-) -> PeriodRun | None:
+async def read_newest(connection: Connection, program_id: int, period_key: str) -> PeriodRun | None:
     """Find the newest run that stands for a period, None if it was never run."""
     values = {"program_id": Int4(program_id), "period_key": period_key}
     rows = await _all(connection, "newest_of_period", values)
     return PeriodRun(RunId(rows[0][0]), rows[0][1], RunState(rows[0][2])) if rows else None
 
 
-async def read_period(
-    connection: Connection, program_id: int, period_key: str
-) -> Period | None:
+async def read_period(connection: Connection, program_id: int, period_key: str) -> Period | None:
     """Find a period that a run has taken up, by its key."""
     values = {"program_id": Int4(program_id), "period_key": period_key}
     rows = await _all(connection, "read_period", values)
     return _PERIOD.decode(rows[0][0]) if rows else None
 
 
-async def read_period_at(
-    connection: Connection, program_id: int, at: datetime
-) -> Period | None:
+async def read_period_at(connection: Connection, program_id: int, at: datetime) -> Period | None:
     """Find the period that a run has taken up and in which an instant lies."""
     rows = await _all(connection, "read_period_at", {"program_id": Int4(program_id), "at": at})
     return _PERIOD.decode(rows[0][0]) if rows else None
