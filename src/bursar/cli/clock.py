@@ -85,5 +85,6 @@ def _show(clock: Clock, *, as_json: bool) -> None:
 
 
 def _days(offset: timedelta) -> str:
-    hours = offset.seconds // 3_600
-    return f"{output.counted(offset.days, 'day')} {output.counted(hours, 'hour')}"
+    """Spell an offset to the nearest hour."""
+    days, hours = divmod((offset + timedelta(minutes=30)) // timedelta(hours=1), 24)
+    return f"{output.counted(days, 'day')} {output.counted(hours, 'hour')}"
