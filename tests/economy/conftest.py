@@ -48,7 +48,7 @@ class Book:
         [(version,)] = await cursor.fetchall()
         return int(version)
 
-    async def retire(self, connection: Connection, name: str) -> bool:
+    async def retire(self, connection: Connection, name: str, *, actor: str, reason: str) -> bool:
         await connection.execute("update test_programs set retired = true where name = %s", (name,))
         return True
 

@@ -35,7 +35,7 @@ class ProgramBook(Protocol):
     ) -> int:
         """Put a program in force; its version, which stays if nothing changes."""
 
-    async def retire(self, connection: Connection, name: str) -> object:
+    async def retire(self, connection: Connection, name: str, *, actor: str, reason: str) -> object:
         """End a program."""
 
     async def forecast(self, program: Program) -> Forecast:

@@ -209,7 +209,7 @@ class EconomyService:
         await store.set_sandbox(connection, sandbox=economy.sandbox)
         gone = (before.programs.keys() if before else set()) - economy.programs.keys()
         for name in sorted(gone):
-            await self._programs.retire(connection, name)
+            await self._programs.retire(connection, name, actor=actor, reason=reason)
         versions = {}
         for name, program in sorted(economy.programs.items()):
             versions[name] = await self._programs.put(
