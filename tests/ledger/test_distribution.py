@@ -42,6 +42,10 @@ async def distribute(
     return await ledger.distribute(given, actor="run", reason="monthly", tx=tx)
 
 
+def counts(told: Distributed) -> tuple[int, int, Any]:
+    return told.applied, told.replayed, told.refused
+
+
 def enrolled(owner_url: str, count: int) -> list[int]:
     """Numbers of so many holders without any wallet."""
     with psycopg.connect(owner_url) as owner:
@@ -112,11 +116,22 @@ async def every_kind_of_wallet(
     return numbers
 
 
+COUNT = len(KINDS_OF_WALLET) + 2
+PRO = {"tier": "pro", "given": {"days": 16, "of": 31}}
+NOTES = [PRO, {"tier": "free"}, None, {}, dict(PRO)]
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "as it comes": {},
     "earned": {"kind": "earn"},
     "bought, under a house account of its own": {"kind": "purchase", "house_account": "promo"},
     "with metadata": {"metadata": {"tier": "pro", "b": [1, None, "é"], "a": {"z": 1, "y": 2.5}}},
+    "with notes": {"notes": [NOTES[n % 5] for n in range(COUNT)]},
+    "with notes over metadata": {
+        "notes": [NOTES[n * 2 % 5] for n in range(COUNT)],
+        "metadata": {"tier": "none", "run": 7, "z": "é"},
+    },
+    "with a note for each": {"notes": [{"n": n} for n in range(COUNT)]},
+    "with one note for all": {"notes": [PRO] * COUNT},
     "dated back": {"effective_at": NOON + HOUR, "source": None},
     "dated now": {"effective_at": NOON + 2 * HOUR},
     "dated forward": {"effective_at": NOON + 3 * HOUR},
@@ -144,16 +159,23 @@ async def test_it_leaves_what_as_many_credits_leave(
     )
     twin = msgspec.structs.replace(given, asset="gems")
     for one in (given, twin):
-        first = one.credit(numbers["asked before"], amount=50 + 13)
-        other = one.credit(numbers["asked before otherwise"], amount=1)
+        place = KINDS_OF_WALLET.index("asked before")
+        note = None if one.notes is None else one.notes[place]
+        first = one.credit(numbers["asked before"], 50 + place, note)
+        other = one.credit(numbers["asked before otherwise"], 1)
         await post(ledger, first, other)
     if sealed:
         ledger = Ledger(ledger.database, Seal(b"secret", 1))
     told = await ledger.distribute(given, actor="run", reason="monthly")
-    parts = [twin.credit(h, a) for h, a in zip(twin.holder_ids, twin.amounts, strict=True)]
+    notes = twin.notes or [None] * COUNT
+    shares = zip(twin.holder_ids, twin.amounts, notes, strict=True)
+    parts = [twin.credit(*share) for share in shares]
     results = await ledger.post(parts, actor="run", reason="monthly")
-    assert told.applied == [r.status for r in results].count(Status.APPLIED)
-    assert told.replayed == [r.status for r in results].count(Status.REPLAYED)
+    ended = list(zip(parts, [result.status for result in results], strict=True))
+    given_now = [part.amount for part, status in ended if status is Status.APPLIED]
+    before = [part.holder_id for part, status in ended if status is Status.REPLAYED]
+    assert (told.applied, told.applied_amount) == (len(given_now), sum(given_now))
+    assert (told.replayed, list(told.replayed_ids)) == (len(before), before)
     assert told.refused == {
         command.holder_id: result.refusal
         for command, result in zip(parts, results, strict=True)
@@ -216,9 +238,9 @@ def as_it_lies(owner_url: str, asset: str) -> dict[str, list[tuple[Any, ...]]]:
 
 async def test_the_whole_again_is_a_replay(ledger: Ledger, database: Any) -> None:
     holders = enrolled(database.owner_url, 20)
-    assert await distribute(ledger, holders, [5] * 20) == Distributed(20, 0, {})
+    assert counts(await distribute(ledger, holders, [5] * 20)) == (20, 0, {})
     before = everything(database.owner_url)
-    assert await distribute(ledger, holders, [5] * 20) == Distributed(0, 20, {})
+    assert counts(await distribute(ledger, holders, [5] * 20)) == (0, 20, {})
     assert everything(database.owner_url) == before
 
 
@@ -227,7 +249,7 @@ async def test_a_part_again_is_a_replay_and_the_rest_is_given(
 ) -> None:
     holders = enrolled(database.owner_url, 20)
     await distribute(ledger, holders[5:12], [5] * 7)
-    assert await distribute(ledger, holders, [5] * 20) == Distributed(13, 7, {})
+    assert counts(await distribute(ledger, holders, [5] * 20)) == (13, 7, {})
     balances = table(database.owner_url, "select distinct balance, seq from bursar.wallets")
     assert balances == [(5, 1)]
     assert damage(database.owner_url) == []
@@ -251,7 +273,31 @@ async def test_what_was_refused_may_succeed_later(ledger: Ledger, database: Any)
     told = await distribute(ledger, [one, two], [5, 5])
     assert (told.applied, told.refused[one].status) == (1, Status.WALLET_CLOSED)
     await applied(ledger, c.SetState(**name, reference="open", state="active"))
-    assert await distribute(ledger, [one, two], [5, 5]) == Distributed(1, 1, {})
+    assert counts(await distribute(ledger, [one, two], [5, 5])) == (1, 1, {})
+
+
+async def test_another_note_is_a_conflict_of_that_holder(ledger: Ledger, database: Any) -> None:
+    holders = enrolled(database.owner_url, 3)
+    await distribute(ledger, holders, [5] * 3, notes=[PRO, PRO, None], metadata={"run": 1})
+    told = await distribute(ledger, holders, [5] * 3, notes=[PRO, {}, {}], metadata={"run": 1})
+    assert (told.replayed_ids, [*told.refused]) == ((holders[0], holders[2]), [holders[1]])
+    assert told.refused[holders[1]].fields["differs"] == ["metadata"]
+    assert (told.applied, told.applied_amount) == (0, 0)
+
+
+async def test_what_is_withheld_at_once_counts_as_given(ledger: Ledger, database: Any) -> None:
+    """The grant is whole; what it pays of a debt leaves by an entry of its own (L8)."""
+    [one] = enrolled(database.owner_url, 1)
+    name = {"holder_id": one, "asset": "coins"}
+    await applied(
+        ledger,
+        c.Credit(**name, reference="start", amount=8),
+        c.Debit(**name, reference="spend", amount=8),
+        c.Reverse(**name, reference="back", target="start", policy="net"),
+    )
+    told = await distribute(ledger, [one], [5])
+    assert (told.applied, told.applied_amount) == (1, 5)
+    assert (await ledger.wallet(holder_id=one, asset="coins")).balance == 0
 
 
 # --- what is wrong with the whole -----------------------------------------------------------
@@ -292,6 +338,18 @@ async def test_what_was_refused_may_succeed_later(ledger: Ledger, database: Any)
         ({"house_account": "Shop"}, "house_account"),
         ({"source": "a\0"}, "source"),
         ({"metadata": {"a": float("nan")}}, "metadata"),
+        ({"notes": {}}, "notes"),
+        ({"notes": [{}]}, "notes"),
+        ({"notes": [{}, {}, {}]}, "notes"),
+        ({"notes": "ab"}, "notes"),
+        ({"notes": [None, "a"]}, "notes"),
+        ({"notes": [{}, []]}, "notes"),
+        ({"notes": [{}, 0]}, "notes"),
+        ({"notes": iter([{}, {}])}, "notes"),
+        ({"notes": [{}, {"a": float("inf")}]}, "notes"),
+        ({"notes": [{}, {"a": "\0"}]}, "notes"),
+        ({"notes": [{}, {"a": object()}]}, "notes"),
+        ({"notes": [{"a": "x" * 2500}] * 2, "metadata": {"b": "x" * 2500}}, "notes"),
         ({"effective_at": datetime(2030, 1, 1)}, "effective_at"),  # noqa: DTZ001
         ({"lot": {"priority": 1}}, "lot"),
     ],
@@ -320,6 +378,8 @@ async def test_what_the_caller_changes_meanwhile_changes_nothing(
     name = {"holder_id": holders[0], "asset": "coins", "reference": "lot"}
     await applied(ledger, c.Credit(**name, amount=1, lot=LotTerms()))
     mine, amounts, metadata = list(holders), [5, 5, 5], {"tier": {"name": "pro"}}
+    note = {"days": [16]}
+    notes = [note] * 3
     for moment in ("open_batch", "holders_without_wallet", "write_columns", "read_positions"):
         original = getattr(store, moment)
 
@@ -327,15 +387,18 @@ async def test_what_the_caller_changes_meanwhile_changes_nothing(
             mine.reverse()
             amounts[0] += 1
             metadata["tier"]["name"] += "!"
+            note["days"].append(1)
+            notes.clear()
             return await original(*args)
 
         monkeypatch.setattr(store, moment, step)
-    assert (await distribute(ledger, mine, amounts, metadata=metadata)).applied == 3
+    told = await distribute(ledger, mine, amounts, metadata=metadata, notes=notes)
+    assert counts(told) == (3, 0, {})
     assert table(
         database.owner_url,
         "select amount, metadata::text, count(*) from bursar.entries where source = 'monthly'"
         " group by 1, 2",
-    ) == [(5, '{"tier":{"name":"pro"}}', 3)]
+    ) == [(5, '{"days":[16],"tier":{"name":"pro"}}', 3)]
 
 
 # --- with others at once --------------------------------------------------------------------
@@ -356,7 +419,7 @@ async def test_distributions_that_overlap_at_once_give_each_holder_its_part_once
                 distribute(second, back[:200], [5] * 200, reference=f"run {number}"),
                 distribute(second, holders[50:250], [1] * 200, reference=f"extra {number}"),
             )
-            assert (one.refused, two.refused, three) == ({}, {}, Distributed(200, 0, {}))
+            assert (one.refused, two.refused, counts(three)) == ({}, {}, (200, 0, {}))
             assert (one.applied + two.applied, one.replayed + two.replayed) == (300, 100)
     totals = table(
         database.owner_url, "select sum(balance)::bigint, sum(seq)::bigint from bursar.wallets"
@@ -394,7 +457,7 @@ async def test_a_distribution_among_busy_wallets_gives_everyone_its_part_once(
     spending = asyncio.gather(*(spend(seed) for seed in range(3)))
     for number in range(8):
         told = await distribute(ledger, holders, [7] * 60, reference=f"run {number}")
-        assert told == Distributed(60, 0, {})
+        assert counts(told) == (60, 0, {})
     running = False
     await spending
     assert spent > 0
@@ -447,11 +510,11 @@ async def test_in_a_transaction_that_rolls_back_it_leaves_nothing(
     await distribute(ledger, holders[:3], [5] * 3)
     before = everything(database.owner_url)
     async with ledger.database.transaction() as tx:
-        assert await distribute(ledger, holders, [5] * 10, tx=tx) == Distributed(7, 3, {})
-        assert await distribute(ledger, holders, [5] * 10, tx=tx) == Distributed(0, 10, {})
+        assert counts(await distribute(ledger, holders, [5] * 10, tx=tx)) == (7, 3, {})
+        assert counts(await distribute(ledger, holders, [5] * 10, tx=tx)) == (0, 10, {})
         raise psycopg.Rollback
     assert everything(database.owner_url) == before
-    assert await distribute(ledger, holders, [5] * 10) == Distributed(7, 3, {})
+    assert counts(await distribute(ledger, holders, [5] * 10)) == (7, 3, {})
 
 
 async def test_in_a_transaction_it_is_committed_with_the_rest_of_it(
@@ -473,7 +536,7 @@ async def test_ten_thousand_holders_are_one_posting(ledger: Ledger, database: An
     Random(1).shuffle(holders)
     await distribute(ledger, holders[:5_000], [1] * 5_000, reference="start")
     amounts = [n % 97 + 1 for n in range(10_000)]
-    assert await distribute(ledger, holders, amounts) == Distributed(10_000, 0, {})
+    assert counts(await distribute(ledger, holders, amounts)) == (10_000, 0, {})
     entries = table(
         database.owner_url,
         "select holder_id, amount from bursar.entries where source = 'monthly' and reference = %s",

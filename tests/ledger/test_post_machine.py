@@ -19,6 +19,7 @@ from tests.ledger.reference_model import Line, Model, Wallet
 from tests.ledger.scribe import ASSETS, HOLDERS, Scribe
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
+NOTES = (None, {"tier": "pro"}, {"tier": "free", "run": 0})
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -84,15 +85,29 @@ async def test_a_distribution_does_what_as_many_credits_do(
         names = {number: name for name, number in HOLDERS.items()}
         expected = model.post(
             [
-                msgspec.structs.replace(asked.credit(h, a), holder=names[h], holder_id=None)
-                for h, a in zip(asked.holder_ids, asked.amounts, strict=True)
+                msgspec.structs.replace(asked.credit(h, a, note), holder=names[h], holder_id=None)
+                for h, a, note in zip(
+                    asked.holder_ids,
+                    asked.amounts,
+                    asked.notes or [None] * len(asked.amounts),
+                    strict=True,
+                )
             ],
             now,
         )
         done = await ledger.distribute(asked, actor="test", reason="random")
         statuses = [status for status, _ in expected]
         assert done.applied == statuses.count(Status.APPLIED)
-        assert done.replayed == statuses.count(Status.REPLAYED)
+        assert done.applied_amount == sum(
+            amount
+            for amount, status in zip(asked.amounts, statuses, strict=True)
+            if status is Status.APPLIED
+        )
+        assert list(done.replayed_ids) == [
+            holder_id
+            for holder_id, status in zip(asked.holder_ids, statuses, strict=True)
+            if status is Status.REPLAYED
+        ]
         assert {h: refusal.status for h, refusal in done.refused.items()} == {
             h: status
             for h, (status, line) in zip(asked.holder_ids, expected, strict=True)
@@ -112,6 +127,7 @@ def distribution(random: Random, number: int, now: datetime) -> Distribution:
         amounts=[random.choice((1, 5, 20, MAX_AMOUNT)) for _ in holder_ids],
         kind=random.choice(("grant", "purchase")),
         metadata=random.choice((None, {"run": number})),
+        notes=random.choice((None, [random.choice(NOTES) for _ in holder_ids])),
         effective_at=random.choice((None, None, now)),
         lot=random.choice((None, None, None, LotTerms(origin="plan"))),
     )

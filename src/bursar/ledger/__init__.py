@@ -25,6 +25,7 @@ from bursar.ledger.commands import (
     Transfer,
 )
 from bursar.ledger.decision.checksum import Seal
+from bursar.ledger.decision.distribution import Distributed, Distribution
 from bursar.ledger.model import (
     MAX_AMOUNT,
     MAX_BATCH,
@@ -34,6 +35,7 @@ from bursar.ledger.model import (
     HoldState,
     Lot,
     LotTerms,
+    Policy,
     Refusal,
     Result,
     Status,
@@ -55,6 +57,8 @@ __all__ = [
     "Command",
     "Credit",
     "Debit",
+    "Distributed",
+    "Distribution",
     "Entry",
     "Expire",
     "Explanation",
@@ -70,6 +74,7 @@ __all__ = [
     "LotTerms",
     "Page",
     "PlaceHold",
+    "Policy",
     "Posted",
     "Posting",
     "Refusal",

@@ -10,6 +10,8 @@ from typing import Final, Literal, NewType
 
 import msgspec
 
+from bursar.holders.model import Mark
+
 RunId = NewType("RunId", int)
 
 CatchUp = Literal["all", "latest", "skip"]
@@ -198,6 +200,76 @@ class RunState(StrEnum):
     FINISHED = "finished"
     REVERTING = "reverting"
     REVERTED = "reverted"
+    SKIPPED = "skipped"
+    """a period missed in a downtime, left out as the program's catch-up policy says (P9)"""
 
 
 OPEN_STATES: Final = frozenset({RunState.WAITING, RunState.RUNNING, RunState.PAUSED})
+
+
+class StandingOf(msgspec.Struct, frozen=True):
+    """How far a program has come.
+
+    Its first period is the one that contains ``starts_at``; up to ``paid_until`` its periods are
+    taken up; changes of holders before ``news`` and beginnings until ``news_until`` are looked at.
+    """
+
+    starts_at: datetime
+    paid_until: datetime | None
+    news: Mark | None
+    news_until: datetime | None
+
+
+class InForce(msgspec.Struct, frozen=True, kw_only=True):
+    """A program with its number, version and standing; ``author`` made the version."""
+
+    program_id: int
+    version: int
+    program: Program
+    standing: StandingOf
+    switched_off: bool
+    retired_at: datetime | None
+    author: str
+
+
+class ProgramVersion(msgspec.Struct, frozen=True):
+    """One version of a program."""
+
+    version: int
+    program: Program
+    made_at: datetime
+    actor: str
+    reason: str
+
+
+class Override(msgspec.Struct, frozen=True):
+    """What an operator has set for one holder in one program (P3)."""
+
+    amount: int | None = None
+    refresh_day: int | None = None
+    paused: bool = False
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """A matter for the operators; raised ``times`` times until resolved (P8)."""
+
+    alert_id: int
+    kind: str
+    subject: str
+    message: str
+    times: int
+    raised_at: datetime
+    last_at: datetime
+    resolved_at: datetime | None
+    resolved_by: str | None
+
+
+class Outage(msgspec.Struct, frozen=True):
+    """A window in which holders could not act (P23)."""
+
+    outage_id: int
+    starts_at: datetime
+    ends_at: datetime
+    declared_at: datetime
+    actor: str
+    reason: str

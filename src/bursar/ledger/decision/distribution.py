@@ -5,7 +5,7 @@ decided column by column where nothing but the balance bears on a wallet, which 
 the case and several times as quick; wallets with lots, holds or debt go the general way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -14,16 +14,22 @@ import msgspec
 
 from bursar.ledger.commands import Credit, canonical, house_account_of
 from bursar.ledger.decision import checksum
-from bursar.ledger.decision.examine import examine, invalid
+from bursar.ledger.decision.examine import examine, examine_metadata, invalid
 from bursar.ledger.model import MAX_AMOUNT, MAX_BATCH, LotTerms, Refusal
 
 _FIRST: Final = 1
+
+Note = Mapping[str, Any] | None
+"""What the metadata of one holder's entry says beyond the common."""
 
 
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     """The same kind of credit to each of 1 to 10,000 holders, all under one reference.
 
-    ``amounts`` are in the order of ``holder_ids``. The other fields are as in `Credit`.
+    ``amounts`` are in the order of ``holder_ids``, and so are ``notes``: what the metadata of each
+    holder's entry says beyond the common ``metadata``, or instead where both say something. A few
+    notes, each the same object for many holders, cost next to nothing. The other fields are as in
+    `Credit`.
     """
 
     asset: str
@@ -36,8 +42,9 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] | None = None
     effective_at: datetime | None = None
     lot: LotTerms | None = None
+    notes: Sequence[Note] | None = None
 
-    def credit(self, holder_id: int, amount: int) -> Credit:
+    def credit(self, holder_id: int, amount: int, note: Note = None) -> Credit:
         """Spell out one holder's part."""
         return Credit(
             holder_id=holder_id,
@@ -47,18 +54,34 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
             kind=self.kind,
             house_account=self.house_account,
             source=self.source,
-            metadata=self.metadata,
+            metadata=self.metadata_with(note),
             effective_at=self.effective_at,
             lot=self.lot,
         )
 
+    def metadata_with(self, note: Note) -> dict[str, Any] | None:
+        """Merge a holder's note over the common metadata."""
+        return {**(self.metadata or {}), **note} if note else self.metadata
 
-class Distributed(msgspec.Struct, frozen=True):
-    """How a distribution ended; ``refused`` by holder. Who is not in it has the credit."""
+
+class Distributed(msgspec.Struct, frozen=True, kw_only=True):
+    """How a distribution ended: each holder is applied, replayed or refused.
+
+    ``applied_amount`` is what this call itself has given, the sum of the amounts of the
+    ``applied`` entries. What a wallet owes and a grant pays at once (L8, `net`) is not taken off:
+    it leaves by an entry of its own, of kind `withhold`. ``replayed_ids`` are the holders who had
+    it before, in the order asked; ``refused`` is by holder. Who is not refused has the credit.
+    """
 
     applied: int
-    replayed: int
-    refused: dict[int, Refusal]
+    applied_amount: int
+    replayed_ids: tuple[int, ...] = ()
+    refused: dict[int, Refusal] = {}
+
+    @property
+    def replayed(self) -> int:
+        """How many had it before."""
+        return len(self.replayed_ids)
 
 
 class PlainWallets(msgspec.Struct, frozen=True):
@@ -72,7 +95,7 @@ class PlainWallets(msgspec.Struct, frozen=True):
 
 
 class PlainGrants(msgspec.Struct, frozen=True):
-    """What becomes of them: one entry each, by column."""
+    """What becomes of them: one entry each, by column. ``metadata`` of all is one, or as many."""
 
     wallets: PlainWallets
     amounts: Sequence[int]
@@ -83,7 +106,7 @@ class PlainGrants(msgspec.Struct, frozen=True):
     reference: str
     house_account: str
     source: str | None
-    metadata: str | None
+    metadata: Sequence[str | None]
     asset_id: int
     posting_id: int
     effective_at: datetime
@@ -103,16 +126,43 @@ def examine_distribution(given: Distribution) -> Refusal | None:
         return invalid("amounts", "must be as many as the holders")
     if len(set(holder_ids)) != len(holder_ids):
         return invalid("holder_ids", "names a holder twice")
-    return examine(given.credit(holder_ids[0], amounts[0]))
+    return examine(given.credit(holder_ids[0], amounts[0])) or _examine_notes(given)
+
+
+def _examine_notes(given: Distribution) -> Refusal | None:
+    if given.notes is None:
+        return None
+    if not isinstance(given.notes, Sequence) or len(given.notes) != len(given.holder_ids):
+        return invalid("notes", "must be a list, as many as the holders")
+    notes = tuple(given.notes)
+    if not set(map(type, notes)) <= {dict, type(None)}:
+        return invalid("notes", "must be JSON objects or nothing")
+    for note in _distinct(notes).values():
+        bad = examine_metadata(given.metadata_with(note) or {})
+        if bad is not None:
+            holder_id = next(h for h, n in zip(given.holder_ids, notes, strict=True) if n is note)
+            return invalid("notes", f"of holder {holder_id}: {bad.message}")
+    return None
+
+
+def _distinct(notes: Sequence[Note]) -> dict[int, Note]:
+    """List the notes that are objects of their own, by identity."""
+    return dict(zip(map(id, notes), notes, strict=True))
 
 
 def own_copy(given: Distribution) -> Distribution:
     """Take what is asked at this moment: the caller may go on to change its lists and metadata."""
+    notes: tuple[Note, ...] | None = None
+    if given.notes is not None:
+        notes = tuple(given.notes)
+        copies = {i: deepcopy(note) for i, note in _distinct(notes).items()}
+        notes = tuple([copies[id(note)] for note in notes])
     return msgspec.structs.replace(
         given,
         holder_ids=tuple(given.holder_ids),
         amounts=tuple(given.amounts),
         metadata=deepcopy(given.metadata),
+        notes=notes,
     )
 
 
@@ -126,20 +176,30 @@ def decide_plain(
     given: Distribution,
     wallets: PlainWallets,
     amounts: Sequence[int],
+    notes: Sequence[Note] | None,
     *,
     asset_id: int,
     posting_id: int,
     now: datetime,
     seal: checksum.Seal,
 ) -> PlainGrants:
-    """Grant to wallets on which nothing but the balance bears; nothing is refused any more."""
+    """Grant to wallets on which nothing but the balance bears; nothing is refused any more.
+
+    ``amounts`` and ``notes`` are in the order of the wallets.
+    """
     house_account = house_account_of(given.credit(1, 1))
-    metadata = None if given.metadata is None else canonical(given.metadata)
+    metadata = _metadata(given, notes)
     effective_at = given.effective_at or now
     effective_us, recorded_us = checksum.microseconds(effective_at), checksum.microseconds(now)
-    texts = checksum.text_fields(
-        given.kind, given.reference, house_account, given.source, metadata, None
-    )
+    fields = {
+        text: checksum.text_fields(
+            given.kind, given.reference, house_account, given.source, text, None
+        )
+        for text in set(metadata)
+    }
+    texts = [fields[text] for text in metadata]
+    if len(texts) == 1:
+        texts *= len(amounts)
     seqs = [seq + 1 for seq in wallets.seqs]
     balances = [b + amount for b, amount in zip(wallets.balances, amounts, strict=True)]
     entry = seal.entry
@@ -155,10 +215,10 @@ def decide_plain(
             balance,
             effective_us,
             recorded_us,
-            texts,
+            text,
         )
-        for head, holder_id, seq, amount, balance in zip(
-            wallets.heads, wallets.holder_ids, seqs, amounts, balances, strict=True
+        for head, holder_id, seq, amount, balance, text in zip(
+            wallets.heads, wallets.holder_ids, seqs, amounts, balances, texts, strict=True
         )
     ]
     return PlainGrants(
@@ -177,3 +237,12 @@ def decide_plain(
         effective_at=effective_at,
         recorded_at=now,
     )
+
+
+def _metadata(given: Distribution, notes: Sequence[Note] | None) -> list[str | None]:
+    """Write the metadata of each entry, or of all at once: each note is merged but once."""
+    if notes is None:
+        return [None if given.metadata is None else canonical(given.metadata)]
+    merged = {i: given.metadata_with(note) for i, note in _distinct(notes).items()}
+    texts = {i: None if value is None else canonical(value) for i, value in merged.items()}
+    return [texts[id(note)] for note in notes]

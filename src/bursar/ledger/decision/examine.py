@@ -63,7 +63,7 @@ def _examine_common(command: AnyCommand) -> Refusal | None:
             return _text(name)
     if command.effective_at is not None and not _is_instant(command.effective_at):
         return invalid("effective_at", "must be an instant with a time zone")
-    return None if command.metadata is None else _examine_metadata(command.metadata)
+    return None if command.metadata is None else examine_metadata(command.metadata)
 
 
 def _credit(command: Credit) -> Refusal | None:
@@ -145,7 +145,8 @@ def _examine_lot(lot: LotTerms) -> Refusal | None:
     return None
 
 
-def _examine_metadata(metadata: Mapping[str, Any]) -> Refusal | None:
+def examine_metadata(metadata: Mapping[str, Any]) -> Refusal | None:
+    """Say what keeps metadata from being stored as it is, if anything."""
     try:
         text = canonical(metadata)
         text.encode()

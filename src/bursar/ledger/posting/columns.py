@@ -64,6 +64,7 @@ def of_grants(grants: PlainGrants, key_id: int) -> dict[str, Any]:
     opened = range(there, count)
     new = count - there
     recorded = (grants.recorded_at,)
+    metadata = grants.metadata[there:] if len(grants.metadata) > 1 else [*grants.metadata] * new
     totals = {
         "t_asset_id": int4s((grants.asset_id,)),
         "t_posting_id": int8s((grants.posting_id,)),
@@ -96,7 +97,7 @@ def of_grants(grants: PlainGrants, key_id: int) -> dict[str, Any]:
             **_texts("w_reference", (grants.reference,)),
             **_texts("w_house_account", (grants.house_account,)),
             **_texts("w_source", (grants.source,)),
-            **_texts("w_metadata", (grants.metadata,)),
+            **_texts("w_metadata", grants.metadata),
             **_texts("w_detail", (None,)),
             "e_holder_id": int8s([wallets.holder_ids[i] for i in opened]),
             "e_asset_id": int4s((grants.asset_id,) * new),
@@ -113,7 +114,7 @@ def of_grants(grants: PlainGrants, key_id: int) -> dict[str, Any]:
             "e_reference": texts((grants.reference,) * new),
             "e_house_account": texts((grants.house_account,) * new),
             "e_source": texts((grants.source,) * new),
-            "e_metadata": texts((grants.metadata,) * new),
+            "e_metadata": texts(metadata),
             "e_detail": texts((None,) * new),
             "now": grants.recorded_at,
             "key_id": Int4(key_id),

@@ -10,6 +10,7 @@ from bursar.ledger.decision.checksum import Seal
 from bursar.ledger.decision.distribution import (
     Distributed,
     Distribution,
+    Note,
     PlainWallets,
     decide_plain,
     without_wallet,
@@ -41,22 +42,38 @@ async def distribute(
     replays, refusals and locks.
     """
     amounts = dict(zip(given.holder_ids, given.amounts, strict=True))
+    notes = None if given.notes is None else dict(zip(amounts, given.notes, strict=True))
     done: set[int] = set()
     if given.lot is None:
         try:
             async with connection.transaction() if in_tx else nullcontext():
-                done = await _grant_plain(connection, seal, asset, given, amounts, voice)
+                done = await _grant_plain(connection, seal, asset, given, amounts, notes, voice)
         except (*REFUSED_DATA, *CONTENTION):
             done = set()
-    rest = [given.credit(h, amount) for h, amount in amounts.items() if h not in done]
+    rest = [
+        given.credit(h, amount, None if notes is None else notes[h])
+        for h, amount in amounts.items()
+        if h not in done
+    ]
     results = await post_rest(rest) if rest else []
     refused: dict[int, Refusal] = {}
-    replayed = 0
+    replayed: list[int] = []
+    applied_amount = sum(given.amounts)
     for command, result in zip(rest, results, strict=True):
-        replayed += result.status is Status.REPLAYED
+        holder_id = command.holder_id or 0
         if result.refusal is not None:
-            refused[command.holder_id or 0] = result.refusal
-    return Distributed(len(amounts) - replayed - len(refused), replayed, refused)
+            refused[holder_id] = result.refusal
+        elif result.status is Status.REPLAYED:
+            replayed.append(holder_id)
+        else:
+            continue
+        applied_amount -= command.amount
+    return Distributed(
+        applied=len(amounts) - len(replayed) - len(refused),
+        applied_amount=applied_amount,
+        replayed_ids=tuple(replayed),
+        refused=refused,
+    )
 
 
 async def _grant_plain(
@@ -65,6 +82,7 @@ async def _grant_plain(
     asset: Asset,
     given: Distribution,
     amounts: dict[int, int],
+    notes: dict[int, Note] | None,
     voice: Voice,
 ) -> set[int]:
     """Grant to the plain wallets; return the holders who now have it."""
@@ -87,6 +105,7 @@ async def _grant_plain(
             given,
             wallets,
             [amounts[holder_id] for holder_id in wallets.holder_ids],
+            None if notes is None else [notes[holder_id] for holder_id in wallets.holder_ids],
             asset_id=asset.asset_id,
             posting_id=posting_ids[0],
             now=now,

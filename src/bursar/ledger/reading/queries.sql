@@ -213,3 +213,22 @@ select (s.share ->> 0)::bigint, (s.share ->> 1)::bigint, e.seq, e.kind, e.refere
    and (s.share ->> 0)::bigint <> e.seq
  order by e.seq desc
  limit %(limit)s;
+
+-- name: read_given
+-- What one actor has given in one transaction.
+select e.holder_id, a.code, e.reference, e.amount
+  from bursar.postings p
+  join bursar.entries e using (posting_id)
+  join bursar.assets a using (asset_id)
+ where p.epoch = %(epoch)s and p.xid = %(xid)s::xid8
+   and p.actor = %(actor)s and e.kind = 'grant'
+ order by e.holder_id, e.seq;
+
+-- name: read_by_references
+-- What these holders' entries of these references come to.
+select e.holder_id, e.reference, e.amount
+  from bursar.entries e
+  join bursar.assets a using (asset_id)
+ where a.code = %(asset)s
+   and e.holder_id = any (%(holder_ids)s::bigint[])
+   and e.reference = any (%(references)s::text[]);

@@ -1,0 +1,1 @@
+"""Cycles: where each holder of a rolling program stands."""

@@ -1,0 +1,191 @@
+"""From the cycles of a chunk to its awards, and to where each cycle goes next."""
+
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from bursar.holders.model import People
+from bursar.platform.database import Connection
+from bursar.programs.cycles import store
+from bursar.programs.cycles.store import CycleMove, HolderCycle
+from bursar.programs.judge import DERIVED, Judge, Rules
+from bursar.programs.model import Override, Period, Program, Rolling
+from bursar.programs.references import reference_of
+from bursar.programs.rolling import Dues, decide, grace_end, interval_days, key_of
+from bursar.programs.runs.awarding import PAUSED, own_verdict
+from bursar.programs.runs.model import Awards, Chunk
+from bursar.programs.runs.work import Decided, Work
+
+MINIMUM_DAYS: Final = "minimum_days"
+MISSED: Final = "missed"
+GONE: Final = "gone"
+
+_LOOK_AGAIN: Final = timedelta(hours=1)
+_AS_ALL: Final = Override()
+
+
+async def decide_due(
+    connection: Connection,
+    work: Work,
+    chunk: Chunk,
+    people: People,
+    overrides: dict[int, Override],
+) -> Decided:
+    """Decide for whoever of a chunk is due (P1, P9); cycles move on once the awards are posted."""
+    as_of = work.run.as_of
+    if chunk.holder_ids is None:
+        cycles = await store.read_due(
+            connection, work.program_id, chunk.first_holder, chunk.last_holder, as_of
+        )
+    else:
+        cycles = await store.read_of(connection, work.program_id, chunk.holder_ids)
+    decision = _Decision(work.program, work.compiled.rules, as_of)
+    facts_of = dict(zip(people.holder_ids, people.facts, strict=True))
+    for one in cycles:
+        if one.cycle.due_at <= as_of:
+            decision.decide(
+                one, facts_of.get(one.holder_id), overrides.get(one.holder_id, _AS_ALL)
+            )
+
+    async def settle(failed: frozenset[int]) -> None:
+        moves = [
+            moved.after_failure if moved.move.holder_id in failed else moved.move
+            for moved in decision.moves
+        ]
+        await store.move(connection, work.program_id, moves)
+
+    return Decided(decision.awards, settle)
+
+
+class _Moved(NamedTuple):
+    """Where a cycle goes; after a failure it stays, to be looked at with the next occurrence."""
+
+    move: CycleMove
+    after_failure: CycleMove
+
+
+class _Decision:
+    """The decisions of one chunk."""
+
+    def __init__(self, program: Program, rules: Rules, as_of: datetime) -> None:
+        assert isinstance(program.schedule, Rolling)
+        self.awards = Awards()
+        self.moves: list[_Moved] = []
+        self._program = program
+        self._schedule = program.schedule
+        self._rules = rules
+        self._as_of = as_of
+        self._judges: dict[datetime | None, Judge] = {}
+        self._dues: dict[tuple[object, ...], Dues] = {}
+        names = {n for _, e in rules.conditions for n in e.names}
+        names |= rules.formula.names if rules.formula is not None else set()
+        self._period_counts = any(n.startswith("period.") or n in DERIVED for n in names)
+
+    def decide(
+        self, one: HolderCycle, facts: tuple[object, ...] | None, override: Override
+    ) -> None:
+        """Decide for one holder."""
+        if facts is None:
+            self.awards.exclude(one.holder_id, GONE)
+            self._go(one, self._due(one, one.tier, override).next.due_at, one.tier)
+            return
+        tier = self._judge_of(one.cycle.due_at).tier(facts)
+        dues = self._due(one, tier, override)
+        if override.paused:
+            self._pass(one, dues, tier, PAUSED)
+            return
+        if dues.wait_until is not None:
+            self.awards.exclude(one.holder_id, MINIMUM_DAYS)
+            self._stay(one, dues.wait_until, tier)
+            return
+        if not dues.pay:
+            self._pass(one, dues, tier, MISSED)
+            return
+        self._award(one, dues, facts, tier, override)
+
+    def _award(
+        self,
+        one: HolderCycle,
+        dues: Dues,
+        facts: tuple[object, ...],
+        tier: str,
+        override: Override,
+    ) -> None:
+        note = {"tier": tier} if tier else None
+        for n, due_at in enumerate(dues.pay):
+            verdict = own_verdict(self._judge_of(due_at), facts, override)
+            if verdict.failure is not None:
+                self.awards.fail(one.holder_id, *verdict.failure)
+            elif verdict.amount:
+                until = dues.pay[n + 1] if n + 1 < len(dues.pay) else dues.next.due_at
+                period = self._period(due_at, until, tier)
+                reference = reference_of(self._program, period.key, due_at)
+                group = self.awards.group(reference, period)
+                group.holder_ids.append(one.holder_id)
+                group.amounts.append(verdict.amount)
+                group.notes.append(note)
+            else:
+                self._pass_or_wait(one, dues, tier, override, verdict.reason or "no_amount")
+                return
+        self._move(one, dues, tier, award_at=self._as_of)
+
+    def _pass_or_wait(
+        self, one: HolderCycle, dues: Dues, tier: str, override: Override, reason: str
+    ) -> None:
+        """Leave out whoever does not qualify; within the grace they are looked at again (P1)."""
+        until = grace_end(self._schedule, one.cycle, tier=tier, refresh_day=override.refresh_day)
+        if until is not None and self._as_of < until:
+            self.awards.exclude(one.holder_id, reason)
+            self._stay(one, min(self._as_of + _LOOK_AGAIN, until), tier)
+        else:
+            self._pass(one, dues, tier, reason)
+
+    def _pass(self, one: HolderCycle, dues: Dues, tier: str, reason: str) -> None:
+        self.awards.exclude(one.holder_id, reason)
+        self._move(one, dues, tier, award_at=None)
+
+    def _move(
+        self, one: HolderCycle, dues: Dues, tier: str, *, award_at: datetime | None
+    ) -> None:
+        following = dues.next.due_at
+        move = CycleMove(
+            one.holder_id, one.cycle.due_at, dues.next, following, award_at, tier
+        )
+        stay = CycleMove(one.holder_id, one.cycle.due_at, one.cycle, following, None, tier)
+        self.moves.append(_Moved(move, stay))
+
+    def _stay(self, one: HolderCycle, look_at: datetime, tier: str) -> None:
+        self._go(one, look_at, tier)
+
+    def _go(self, one: HolderCycle, look_at: datetime, tier: str) -> None:
+        stay = CycleMove(one.holder_id, one.cycle.due_at, one.cycle, look_at, None, tier)
+        self.moves.append(_Moved(stay, stay))
+
+    def _due(self, one: HolderCycle, tier: str, override: Override) -> Dues:
+        cycle = one.cycle
+        key = (cycle.anchor, cycle.n, cycle.due_at, tier, override.refresh_day, one.last_award_at)
+        found = self._dues.get(key)
+        if found is None:
+            found = self._dues[key] = decide(
+                self._schedule,
+                cycle,
+                self._as_of,
+                tier=tier,
+                refresh_day=override.refresh_day,
+                last_award_at=one.last_award_at,
+                catch_up=self._program.catch_up,
+                late_hours=self._program.late_hours,
+            )
+        return found
+
+    def _judge_of(self, due_at: datetime) -> Judge:
+        """One judge for all, unless the rules look at the period."""
+        key = due_at if self._period_counts else None
+        found = self._judges.get(key)
+        if found is None:
+            period = self._period(due_at, due_at, "")
+            found = self._judges[key] = Judge(self._program, self._rules, period)
+        return found
+
+    def _period(self, due_at: datetime, until: datetime, tier: str) -> Period:
+        days = interval_days(self._schedule, tier)
+        return Period(key_of(self._schedule, due_at), due_at, until, days)

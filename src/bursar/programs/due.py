@@ -1,0 +1,269 @@
+"""What is due: the runs that a program's schedule asks for now, made once whoever asks (P1, P9).
+
+Planning holds the program's row; who finds it held leaves the program to the other.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from bursar.holders.store_people import changed_between, highest_holder_id, read_mark
+from bursar.platform.database import Connection
+from bursar.platform.errors import Rejected
+from bursar.programs import store
+from bursar.programs.cycles.enrol import enrol
+from bursar.programs.cycles.store import any_due
+from bursar.programs.model import (
+    Calendar,
+    Claim,
+    InForce,
+    Once,
+    Period,
+    Rolling,
+    RunId,
+    RunKind,
+    RunState,
+    StandingOf,
+)
+from bursar.programs.periods import choose, periods_after
+from bursar.programs.runs import store as runs
+from bursar.programs.runs.model import Estimate, NewRun
+
+CHUNK: Final = 10_000
+
+_BY_SCHEDULE: Final = "schedule"
+_TAKEN_UP: Final = frozenset({RunState.RUNNING, RunState.FINISHED})
+
+
+async def plan(
+    connection: Connection, in_force: InForce, now: datetime, size: int = CHUNK
+) -> list[RunId]:
+    """Make the runs of one program that are due, in the caller's transaction; returns them."""
+    program = in_force.program
+    if not program.enabled or in_force.switched_off or in_force.retired_at is not None:
+        return []
+    locked = await store.lock_standing(connection, in_force.program_id)
+    if locked is None or locked[0] != in_force.version or locked[2]:
+        return []
+    standing = locked[1]
+    match program.schedule:
+        case Calendar() as calendar:
+            due = periods_after(calendar, standing.paid_until, standing.starts_at, now)
+            if due:
+                return await _begin_periods(connection, in_force, due, now, now, size)
+            return await _plan_joiners(connection, in_force, standing, now, size)
+        case Claim(automatic="no"):
+            return []
+        case Claim() as claim:
+            begun = periods_after(claim, standing.paid_until, standing.starts_at, now)
+            ended = [p for p in begun if p.end <= now]
+            if not ended:
+                return []
+            late = ended[-1].start + (now - ended[-1].end)
+            return await _begin_periods(connection, in_force, ended, now, late, size)
+        case Once():
+            return await _plan_newcomers(connection, in_force, standing, now, size)
+        case Rolling():
+            return await _plan_cycles(connection, in_force, standing, now, size)
+
+
+async def _begin_periods(
+    connection: Connection,
+    in_force: InForce,
+    due: list[Period],
+    now: datetime,
+    late: datetime,
+    size: int,
+) -> list[RunId]:
+    """Take up the periods that have begun; what the policy leaves out is on record (P9)."""
+    program = in_force.program
+    mark = await read_mark(connection)
+    last = await highest_holder_id(connection)
+    pay, skipped = choose(due, program.catch_up, late, program.late_hours)
+    made: list[RunId] = []
+    for period in skipped:
+        new = new_run(in_force, RunKind.SCHEDULED, period, now, state=RunState.SKIPPED)
+        await runs.add_run(connection, new)
+    for period in pay:
+        run_id = await begin(connection, in_force, period, now, last, size)
+        if run_id is not None:
+            made.append(run_id)
+    await store.set_paid_until(connection, in_force.program_id, due[-1].end)
+    await store.set_news(connection, in_force.program_id, mark, now)
+    return made
+
+
+async def begin(
+    connection: Connection,
+    in_force: InForce,
+    period: Period,
+    now: datetime,
+    last: int,
+    size: int = CHUNK,
+    *,
+    generation: int = 0,
+    dry_run: bool = False,
+    started_by: str | None = None,
+    reason: str | None = None,
+) -> RunId | None:
+    """Make the run of one period over all holders; None if the period has one (P5).
+
+    Where its total must be known first it waits for its estimate, which `Programs` makes.
+    """
+    limits = in_force.program.limits
+    checked = limits.approve_above is not None or limits.run is not None
+    new = new_run(
+        in_force,
+        RunKind.SCHEDULED,
+        period,
+        now,
+        state=RunState.WAITING if checked and not dry_run else RunState.RUNNING,
+        generation=generation,
+        dry_run=dry_run or in_force.program.dry_run,
+        started_by=started_by,
+        reason=reason,
+        holders=last,
+    )
+    run_id = await runs.add_run(connection, new)
+    if run_id is not None and last:
+        await runs.add_range(connection, run_id, last, size)
+    return run_id
+
+
+async def take_up(
+    connection: Connection, in_force: InForce, standing: StandingOf, period: Period, now: datetime
+) -> None:
+    """Count a period that an operator starts as taken up, and with it those due before.
+
+    Raises `Rejected` ``earlier_period_due`` where the policy is to pay those first.
+    """
+    schedule = in_force.program.schedule
+    assert isinstance(schedule, Calendar)
+    due = periods_after(schedule, standing.paid_until, standing.starts_at, now)
+    if period not in due:
+        return
+    earlier = due[: due.index(period)]
+    if earlier and in_force.program.catch_up == "all":
+        raise Rejected(
+            "earlier_period_due",
+            f"{earlier[0].key} is due before {period.key}, and is to be paid: tick first",
+            period=earlier[0].key,
+        )
+    for skipped in earlier:
+        new = new_run(in_force, RunKind.SCHEDULED, skipped, now, state=RunState.SKIPPED)
+        await runs.add_run(connection, new)
+    await store.set_paid_until(connection, in_force.program_id, period.end)
+    await store.set_news(connection, in_force.program_id, await read_mark(connection), now)
+
+
+async def _plan_joiners(
+    connection: Connection, in_force: InForce, standing: StandingOf, now: datetime, size: int
+) -> list[RunId]:
+    """Pay those who have joined, or changed, since the period's run began (P4)."""
+    if standing.paid_until is None or standing.paid_until <= now:
+        return []
+    schedule = in_force.program.schedule
+    assert isinstance(schedule, Calendar)
+    period = await runs.read_period_at(connection, in_force.program_id, now)
+    if period is None:
+        return []
+    newest = await runs.read_newest(connection, in_force.program_id, period.key)
+    if newest is None or newest.state not in _TAKEN_UP:
+        return []
+    return await _news(
+        connection, in_force, standing, now, size, period, generation=newest.generation
+    )
+
+
+async def _plan_newcomers(
+    connection: Connection, in_force: InForce, standing: StandingOf, now: datetime, size: int
+) -> list[RunId]:
+    """Welcome those who joined since the last look."""
+    period = Period("once", standing.starts_at, now, 1)
+    return await _news(connection, in_force, standing, now, size, period)
+
+
+async def _news(
+    connection: Connection,
+    in_force: InForce,
+    standing: StandingOf,
+    now: datetime,
+    size: int,
+    period: Period,
+    *,
+    generation: int = 0,
+) -> list[RunId]:
+    mark = await read_mark(connection)
+    if standing.news == mark and standing.news_until == now:
+        return []
+    changed = await changed_between(
+        connection, standing.news, mark, standing.news_until or standing.starts_at, now
+    )
+    if not changed:
+        return []
+    await store.set_news(connection, in_force.program_id, mark, now)
+    new = new_run(
+        in_force, RunKind.JOINERS, period, now, generation=generation, holders=len(changed)
+    )
+    run_id = await runs.add_run(connection, new)
+    if run_id is None:
+        return []
+    await runs.add_listed(connection, run_id, changed, size)
+    return [run_id]
+
+
+async def _plan_cycles(
+    connection: Connection, in_force: InForce, standing: StandingOf, now: datetime, size: int
+) -> list[RunId]:
+    """Give newcomers their cycle, and make a run for whoever is due."""
+    mark = await read_mark(connection)
+    changed = await changed_between(
+        connection, standing.news, mark, standing.news_until or standing.starts_at, now
+    )
+    if changed:
+        await enrol(connection, in_force, changed, now)
+        await store.set_news(connection, in_force.program_id, mark, now)
+    if not await any_due(connection, in_force.program_id, now):
+        return []
+    if await runs.has_open_run(connection, in_force.program_id):
+        return []
+    period = Period(now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), now, now, 1)
+    run_id = await runs.add_run(connection, new_run(in_force, RunKind.SCHEDULED, period, now))
+    if run_id is None:
+        return []
+    await runs.add_due(connection, run_id, in_force.program_id, now, size)
+    return [run_id]
+
+
+def new_run(
+    in_force: InForce,
+    kind: RunKind,
+    period: Period,
+    now: datetime,
+    *,
+    state: RunState = RunState.RUNNING,
+    generation: int = 0,
+    dry_run: bool | None = None,
+    started_by: str | None = None,
+    reason: str | None = None,
+    holders: int = 0,
+    estimate: Estimate | None = None,
+) -> NewRun:
+    """Describe a run of a program as it is in force."""
+    program = in_force.program
+    return NewRun(
+        kind=kind,
+        state=state,
+        asset=program.asset,
+        program_id=in_force.program_id,
+        version=in_force.version,
+        period=period,
+        generation=generation,
+        as_of=now,
+        started_by=started_by or _BY_SCHEDULE,
+        reason=reason or f"{program.name} {period.key}",
+        dry_run=program.dry_run if dry_run is None else dry_run,
+        holders=holders,
+        estimate=estimate,
+        ceiling=program.limits.run,
+        day_ceiling=program.limits.day,
+    )

@@ -1,0 +1,57 @@
+"""What an operator sets for one holder in one program (P3)."""
+
+from bursar.ledger import MAX_AMOUNT
+from bursar.platform.database import Connection
+from bursar.platform.errors import Invalid
+from bursar.programs import store
+from bursar.programs.cycles import store as cycles
+from bursar.programs.cycles.store import CycleMove
+from bursar.programs.model import InForce, Override, Rolling
+from bursar.programs.rolling import begin
+
+
+def check_override(override: Override) -> None:
+    """Refuse what cannot be meant; raises `Invalid` ``override_invalid``."""
+    amount, day = override.amount, override.refresh_day
+    if amount is not None and not (type(amount) is int and 0 <= amount <= MAX_AMOUNT):
+        raise Invalid("override_invalid", "an amount is a whole number, 0 or more", field="amount")
+    if day is not None and not (type(day) is int and 1 <= day <= 31):
+        raise Invalid("override_invalid", "a refresh day is 1 to 31", field="refresh_day")
+
+
+async def set_override(
+    connection: Connection,
+    in_force: InForce,
+    holder_id: int,
+    override: Override,
+    *,
+    actor: str,
+    reason: str,
+) -> None:
+    """Write an override; another refresh day moves the holder's cycle to that day (P1).
+
+    The cycle's next occurrence is then the first such day that has not begun, counted from the
+    occurrence that would have been next.
+    """
+    schedule = in_force.program.schedule
+    if override.refresh_day is not None and not isinstance(schedule, Rolling):
+        raise Invalid(
+            "override_invalid",
+            f"{in_force.program.name} is not rolling: it has no refresh days",
+            field="refresh_day",
+        )
+    before = await store.read_overrides(connection, in_force.program_id, holder_id, holder_id)
+    await store.set_override(
+        connection, in_force.program_id, holder_id, override, actor=actor, reason=reason
+    )
+    old_day = before.get(holder_id, Override()).refresh_day
+    if not isinstance(schedule, Rolling) or old_day == override.refresh_day:
+        return
+    now = await store.read_now(connection)
+    moves = []
+    for one in await cycles.read_of(connection, in_force.program_id, [holder_id]):
+        cycle = begin(schedule, one.cycle.anchor, one.tier, override.refresh_day, now)
+        moves.append(
+            CycleMove(holder_id, one.cycle.due_at, cycle, cycle.due_at, None, one.tier)
+        )
+    await cycles.move(connection, in_force.program_id, moves)

@@ -1,0 +1,88 @@
+"""From a chunk to its awards: read what the decision needs, decide, and say what to do after."""
+
+from collections.abc import Sequence
+
+from bursar.holders.model import People
+from bursar.holders.store_people import read_past, read_people, read_these
+from bursar.platform.database import Connection
+from bursar.programs import store
+from bursar.programs.claims.deciding import decide_claims
+from bursar.programs.cycles.deciding import decide_due
+from bursar.programs.model import Calendar, Claim, Once, Override, Rolling, RunKind
+from bursar.programs.references import reference_of
+from bursar.programs.runs.awarding import Terms, award_period, unsettled
+from bursar.programs.runs.model import Awards, Chunk
+from bursar.programs.runs.work import Decided, Work
+
+async def decide(connection: Connection, work: Work, chunk: Chunk) -> Decided:
+    """Decide who in a chunk is given what; nothing is written yet (P6)."""
+    schedule = work.program.schedule
+    people = await people_of(connection, work.judge.facts, chunk)
+    overrides = await store.read_overrides(
+        connection, work.program_id, chunk.first_holder, chunk.last_holder, chunk.holder_ids
+    )
+    if work.run.kind is RunKind.GRANT:
+        return Decided(_decide_grant(work, people, overrides))
+    match schedule:
+        case Calendar():
+            pasts = await read_past(connection, unsettled(people, work.run.period.start))
+            terms = terms_of(work, schedule.zone)
+            return Decided(award_period(work.judge, people, overrides, pasts, terms))
+        case Once():
+            return Decided(_decide_once(work, people, overrides))
+        case Rolling():
+            return await decide_due(connection, work, chunk, people, overrides)
+        case Claim():
+            return await decide_claims(connection, work, chunk, people, overrides)
+
+
+async def people_of(connection: Connection, facts: Sequence[str], chunk: Chunk) -> People:
+    """Read the people of a chunk."""
+    if chunk.holder_ids is not None:
+        return await read_these(connection, facts, chunk.holder_ids)
+    return await read_people(
+        connection, facts, first=chunk.first_holder, last=chunk.last_holder
+    )
+
+
+def terms_of(work: Work, zone: str) -> Terms:
+    """What the awards of a run's period have in common."""
+    run, program = work.run, work.program
+    return Terms(
+        period=run.period,
+        reference=reference_of(program, run.period.key, run.period.start, run.generation),
+        as_of=run.as_of,
+        zone=zone,
+        proration=program.proration,
+    )
+
+
+def _decide_grant(work: Work, people: People, overrides: dict[int, Override]) -> Awards:
+    """By hand: whoever qualifies now, the whole amount or the one named (P14)."""
+    run = work.run
+    terms = Terms(
+        period=run.period,
+        reference=f"grant:{run.reference or run.run_id}",
+        as_of=run.as_of,
+        zone="UTC",
+        proration=None,
+        amount=run.amount,
+        kind="manual",
+    )
+    return award_period(work.judge, people, overrides, {}, terms, history_counts=False)
+
+
+def _decide_once(work: Work, people: People, overrides: dict[int, Override]) -> Awards:
+    """Those who joined since the program began (P14)."""
+    terms = terms_of(work, "UTC")
+    joined = [n for n, created in enumerate(people.created) if created >= work.run.period.start]
+    newcomers = People(
+        holder_ids=[people.holder_ids[n] for n in joined],
+        facts=[people.facts[n] for n in joined],
+        settled=[people.settled[n] for n in joined],
+        subscription_starts=[people.subscription_starts[n] for n in joined],
+        created=[people.created[n] for n in joined],
+    )
+    awards = award_period(work.judge, newcomers, overrides, {}, terms, history_counts=False)
+    awards.excluded["joined_before"] += len(people.holder_ids) - len(joined)
+    return awards

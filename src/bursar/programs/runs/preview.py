@@ -1,0 +1,81 @@
+"""What a run would come to, decided as the run itself decides, and nothing written (P6)."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from bursar.holders.store_people import highest_holder_id
+from bursar.ledger.reading.given import read_by_references
+from bursar.platform.database import Connection
+from bursar.programs.due import CHUNK
+from bursar.programs.model import RunId
+from bursar.programs.runs.awarding import ALREADY_PAID
+from bursar.programs.runs.deciding import decide
+from bursar.programs.runs.model import Awards, Chunk, Estimate
+from bursar.programs.runs.work import Work
+
+_NO_RUN: Final = RunId(0)
+
+
+async def preview(
+    connection: Connection,
+    work: Work,
+    *,
+    holder_ids: list[int] | None = None,
+    size: int = CHUNK,
+) -> AsyncIterator[Awards]:
+    """Decide chunk after chunk, for everybody or for these holders; who is paid is left out."""
+    if holder_ids is not None:
+        chosen = sorted(set(holder_ids))
+        parts = [chosen[n : n + size] for n in range(0, len(chosen), size)]
+        chunks = [Chunk(_NO_RUN, 0, part[0], part[-1], part) for part in parts]
+    else:
+        last = await highest_holder_id(connection)
+        chunks = [
+            Chunk(_NO_RUN, 0, first, min(first + size - 1, last), None)
+            for first in range(1, last + 1, size)
+        ]
+    for chunk in chunks:
+        awards, _ = await decide(connection, work, chunk)
+        await _leave_out_paid(connection, work.run.asset, awards)
+        yield awards
+
+
+async def estimate(
+    connection: Connection,
+    work: Work,
+    *,
+    holder_ids: list[int] | None = None,
+    seen: Callable[[Awards], None] | None = None,
+) -> Estimate:
+    """Add up a preview; ``seen`` is shown each part of it."""
+    excluded: Counter[str] = Counter()
+    awarded = amount = failed = 0
+    async for awards in preview(connection, work, holder_ids=holder_ids):
+        awarded += awards.count
+        amount += awards.amount
+        failed += len(awards.failures)
+        excluded.update(awards.excluded)
+        if seen is not None:
+            seen(awards)
+    holders = awarded + failed + sum(excluded.values())
+    return Estimate(holders, awarded, amount, failed, dict(sorted(excluded.items())))
+
+
+async def _leave_out_paid(connection: Connection, asset: str, awards: Awards) -> None:
+    for group in awards.groups.values():
+        if not group.holder_ids:
+            continue
+        paid = await read_by_references(connection, asset, group.holder_ids, [group.reference])
+        if not paid:
+            continue
+        having = {holder_id for holder_id, _ in paid}
+        rest = [
+            row
+            for row in zip(group.holder_ids, group.amounts, group.notes, strict=True)
+            if row[0] not in having
+        ]
+        awards.excluded[ALREADY_PAID] += len(having)
+        group.holder_ids = [row[0] for row in rest]
+        group.amounts = [row[1] for row in rest]
+        group.notes = [row[2] for row in rest]
