@@ -39,6 +39,7 @@ _VALUES: Final[dict[str, tuple[str, ...]]] = {
     "boolean": ("true", "false"),
     "bytea": ("\\x01",),
     "date": ("2026-01-01",),
+    "date[]": ("{2026-01-01}",),
     "integer": ("1", "0"),
     "interval": ("0", "1 day"),
     "json": ("{}",),
