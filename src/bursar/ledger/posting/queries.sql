@@ -206,7 +206,8 @@ with mine as not materialized (
            as l (holder_id, asset_id, wallet, seq, remaining, held, priority, expires_at, origin)
      where l.wallet <> all ((select numbers from lost)::bigint[])
         on conflict (holder_id, asset_id, seq) do update
-       set remaining = excluded.remaining, held = excluded.held, open = excluded.open
+       set remaining = excluded.remaining, held = excluded.held, open = excluded.open,
+           expires_at = excluded.expires_at
 ), holds as (
     insert into bursar.holds (holder_id, asset_id, seq, remaining, placed_at, deadline, reference,
                               state, draws)
@@ -220,7 +221,8 @@ with mine as not materialized (
                  state, draws)
      where h.wallet <> all ((select numbers from lost)::bigint[])
         on conflict (holder_id, asset_id, reference) do update
-       set remaining = excluded.remaining, state = excluded.state, draws = excluded.draws
+       set remaining = excluded.remaining, state = excluded.state, draws = excluded.draws,
+           deadline = excluded.deadline
 ), reversals as (
     insert into bursar.reversals (holder_id, asset_id, seq, reversed)
     select r.holder_id, r.asset_id, r.seq, r.reversed
