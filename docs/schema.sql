@@ -41,6 +41,13 @@ CREATE TABLE bursar.cursors (
     moved_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE bursar.directory (
+    singleton boolean DEFAULT true NOT NULL,
+    unique_username boolean DEFAULT false NOT NULL,
+    unique_email boolean DEFAULT false NOT NULL,
+    CONSTRAINT directory_is_single CHECK (singleton)
+);
+
 CREATE TABLE bursar.economy (
     singleton boolean DEFAULT true NOT NULL,
     epoch integer DEFAULT 1 NOT NULL,
@@ -73,6 +80,22 @@ CREATE TABLE bursar.entries (
     CONSTRAINT entries_effective_first CHECK ((effective_at <= recorded_at))
 );
 
+CREATE TABLE bursar.holder_history (
+    holder_id bigint NOT NULL,
+    number integer NOT NULL,
+    verified boolean NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    subscription_start timestamp with time zone,
+    billing_anchor timestamp with time zone,
+    status text NOT NULL COLLATE pg_catalog."C",
+    tier text NOT NULL COLLATE pg_catalog."C",
+    actor text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL,
+    CONSTRAINT holder_history_in_order CHECK (((since <= until) AND (until <= recorded_at)))
+);
+
 CREATE TABLE bursar.holder_ids (
     external_id text NOT NULL COLLATE pg_catalog."C",
     holder_id bigint NOT NULL,
@@ -87,6 +110,41 @@ ALTER TABLE bursar.holder_ids ALTER COLUMN holder_id ADD GENERATED ALWAYS AS IDE
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE bursar.holder_names (
+    kind text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    holder_id bigint NOT NULL,
+    CONSTRAINT holder_names_kind_known CHECK ((kind = ANY (ARRAY['email'::text, 'username'::text])))
+);
+
+CREATE TABLE bursar.holders (
+    holder_id bigint NOT NULL,
+    xid xid8 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    matters_since timestamp with time zone NOT NULL,
+    subscription_start timestamp with time zone,
+    billing_anchor timestamp with time zone,
+    last_login_at timestamp with time zone,
+    erased_at timestamp with time zone,
+    login_map bigint NOT NULL,
+    login_day date,
+    epoch integer NOT NULL,
+    changes integer NOT NULL,
+    verified boolean NOT NULL,
+    status text NOT NULL COLLATE pg_catalog."C",
+    tier text NOT NULL COLLATE pg_catalog."C",
+    username text,
+    email text,
+    locale text COLLATE pg_catalog."C",
+    time_zone text COLLATE pg_catalog."C",
+    attributes jsonb NOT NULL,
+    CONSTRAINT holders_attributes_object CHECK ((jsonb_typeof(attributes) = 'object'::text)),
+    CONSTRAINT holders_login_dated CHECK (((login_map >= 0) AND ((login_day IS NULL) = (login_map = 0)))),
+    CONSTRAINT holders_status_form CHECK ((status ~ '^[a-z][a-z0-9_]{0,31}$'::text)),
+    CONSTRAINT holders_tier_form CHECK (((tier = ''::text) OR (tier ~ '^[a-z][a-z0-9_]{0,31}$'::text)))
+)
+WITH (fillfactor='85');
 
 CREATE TABLE bursar.holds (
     holder_id bigint NOT NULL,
@@ -199,6 +257,9 @@ ALTER TABLE ONLY bursar.assets
 ALTER TABLE ONLY bursar.cursors
     ADD CONSTRAINT cursors_pkey PRIMARY KEY (follower);
 
+ALTER TABLE ONLY bursar.directory
+    ADD CONSTRAINT directory_pkey PRIMARY KEY (singleton);
+
 ALTER TABLE ONLY bursar.economy
     ADD CONSTRAINT economy_pkey PRIMARY KEY (singleton);
 
@@ -208,11 +269,20 @@ ALTER TABLE ONLY bursar.entries
 ALTER TABLE ONLY bursar.entries
     ADD CONSTRAINT entries_reference_key UNIQUE (holder_id, asset_id, reference);
 
+ALTER TABLE ONLY bursar.holder_history
+    ADD CONSTRAINT holder_history_pkey PRIMARY KEY (holder_id, number);
+
 ALTER TABLE ONLY bursar.holder_ids
     ADD CONSTRAINT holder_ids_id_key UNIQUE (holder_id);
 
 ALTER TABLE ONLY bursar.holder_ids
     ADD CONSTRAINT holder_ids_pkey PRIMARY KEY (external_id);
+
+ALTER TABLE ONLY bursar.holder_names
+    ADD CONSTRAINT holder_names_pkey PRIMARY KEY (kind, name);
+
+ALTER TABLE ONLY bursar.holders
+    ADD CONSTRAINT holders_pkey PRIMARY KEY (holder_id);
 
 ALTER TABLE ONLY bursar.holds
     ADD CONSTRAINT holds_pkey PRIMARY KEY (holder_id, asset_id, reference);
@@ -248,6 +318,10 @@ CREATE INDEX entries_posting ON bursar.entries USING btree (posting_id);
 
 CREATE INDEX entries_recorded ON bursar.entries USING brin (recorded_at) WITH (pages_per_range='32', autosummarize='on');
 
+CREATE INDEX holders_by_subscription ON bursar.holders USING btree (subscription_start, holder_id) WHERE (subscription_start IS NOT NULL);
+
+CREATE INDEX holders_in_change_order ON bursar.holders USING btree (epoch, xid, holder_id);
+
 CREATE INDEX holds_open ON bursar.holds USING btree (holder_id, asset_id) WHERE (state = 'open'::text);
 
 CREATE INDEX holds_to_lapse ON bursar.holds USING btree (deadline) WHERE ((state = 'open'::text) AND (deadline IS NOT NULL));
@@ -270,13 +344,21 @@ GRANT USAGE ON SEQUENCE bursar.assets_asset_id_seq TO bursar_service;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.cursors TO bursar_service;
 
+GRANT SELECT,UPDATE ON TABLE bursar.directory TO bursar_service;
+
 GRANT SELECT,UPDATE ON TABLE bursar.economy TO bursar_service;
 
 GRANT SELECT,INSERT ON TABLE bursar.entries TO bursar_service;
 
+GRANT SELECT,INSERT ON TABLE bursar.holder_history TO bursar_service;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.holder_ids TO bursar_service;
 
 GRANT USAGE ON SEQUENCE bursar.holder_ids_holder_id_seq TO bursar_service;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.holder_names TO bursar_service;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE bursar.holders TO bursar_service;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE bursar.holds TO bursar_service;
 

@@ -1,0 +1,303 @@
+"""The directory: everything that may be asked of it, one method each (H1–H4)."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Final
+from zoneinfo import available_timezones
+
+from bursar.holders import store, upserting
+from bursar.holders.decide import past_of
+from bursar.holders.examine import examine, instant
+from bursar.holders.examine import external_id as id_problem
+from bursar.holders.model import (
+    DEFAULT_STATUS,
+    ERASED_STATUS,
+    MAX_CHANGES,
+    TOMBSTONE,
+    Holder,
+    HolderChange,
+    NameKind,
+    Past,
+    Seen,
+    Unique,
+    Upserted,
+    Wanted,
+    folded,
+)
+from bursar.ledger import MAX_AMOUNT, Ledger, Page
+from bursar.ledger.reading.wallets import check_limit
+from bursar.ledger.service import check_voice
+from bursar.platform.collector import paused_collector
+from bursar.platform.database import Connection
+from bursar.platform.errors import Invalid, Missing, Rejected
+
+_STRETCH: Final = 10_000
+_NAMED: Final = 5
+_MOST_HISTORY: Final = 2**31 - 1
+
+
+class Holders:
+    """The directory beside a ledger, on the ledger's database."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._database = ledger.database
+
+    async def upsert(
+        self,
+        changes: Sequence[HolderChange],
+        *,
+        actor: str,
+        reason: str,
+        tx: Connection | None = None,
+    ) -> list[Upserted]:
+        """Enrol or change 1 to 10,000 holders in one transaction; answers in their order (H2).
+
+        What is malformed or breaks a rule is refused for itself. Several changes of one holder
+        are applied in order. With ``tx`` all belongs to the caller's transaction. Raises
+        `Invalid` for the batch as a whole, `Unavailable`.
+        """
+        check_batch(len(changes))
+        check_voice(actor, reason)
+        changes = list(changes)
+        if set(map(type, changes)) != {HolderChange}:
+            raise Invalid("holder_change", "a batch is of changes of holders and nothing else")
+        with paused_collector():
+            refusals = [examine(change, zones()) for change in changes]
+
+        async def once(connection: Connection) -> list[Upserted]:
+            return await upserting.apply(connection, changes, refusals, (actor, reason))
+
+        return await (once(tx) if tx is not None else self._database.retrying(once))
+
+    async def get(self, external_id: str | None = None, *, holder_id: int | None = None) -> Holder:
+        """Show one holder; raises `Missing` ``holder_unknown``, also for who only has a wallet."""
+        name, number = named(external_id, holder_id)
+        async with self._database.connection() as connection:
+            found = await store.find(connection, name, number)
+        if found is None:
+            raise unknown(external_id, holder_id)
+        return found
+
+    async def list(
+        self, wanted: Wanted | None = None, *, limit: int = 50, cursor: str | None = None
+    ) -> Page[Holder]:
+        """List holders in the order of their enrolment, 1 to 1,000 a page."""
+        check_limit(limit)
+        after = 0 if cursor is None else _place(cursor)
+        async with self._database.connection() as connection:
+            found = await store.list_holders(connection, wanted or Wanted(), after, limit + 1)
+        following = str(found[limit - 1].holder_id) if len(found) > limit else None
+        return Page(tuple(found[:limit]), following)
+
+    async def history(
+        self,
+        external_id: str | None = None,
+        *,
+        holder_id: int | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Past]:
+        """List what was in force of a holder before, the newest first (H1)."""
+        check_limit(limit)
+        before = _MOST_HISTORY if cursor is None else _place(cursor, _MOST_HISTORY)
+        name, number = named(external_id, holder_id)
+        async with self._database.snapshot() as connection:
+            holder = await store.find(connection, name, number)
+            if holder is None:
+                raise unknown(external_id, holder_id)
+            found = await store.read_history(connection, holder.holder_id, before, limit + 1)
+        following = str(found[limit - 1].number) if len(found) > limit else None
+        return Page(tuple(found[:limit]), following)
+
+    async def seen(
+        self, logins: Collection[str] | Mapping[str, datetime], *, at: datetime | None = None
+    ) -> Seen:
+        """Note logins of 1 to 10,000 holders, now or at their instants, late ones too.
+
+        Who is not in the directory is named in the answer. Raises `Invalid` for an instant in
+        the future.
+        """
+        check_batch(len(logins))
+        ids = list(logins)
+        if isinstance(logins, str) or not all(id_problem(i) is None for i in ids):
+            raise Invalid("external_id", "an external id is 1 to 200 printable characters")
+        given = [logins[i] if isinstance(logins, Mapping) else at for i in ids]
+        for wrong in (instant(i) for i in given if i is not None):
+            if wrong is not None:
+                raise Invalid("instant", f"a login {wrong}")
+
+        async def once(connection: Connection) -> Seen:
+            now, _ = await store.read_directory(connection)
+            if any(i is not None and i > now for i in given):
+                raise Invalid("instant", "a login lies in the future", now=now.isoformat())
+            found = await store.resolve(connection, ids)
+            noted = {
+                found[key].holder_id: when or now
+                for key, when in zip(ids, given, strict=True)
+                if key in found and found[key].listed
+            }
+            if noted:
+                await store.note_logins(connection, noted)
+            strangers = (i for i in ids if i not in found or not found[i].listed)
+            return Seen(len(noted), tuple(strangers))
+
+        return await self._database.retrying(once)
+
+    async def unique(self, *, username: bool | None = None, email: bool | None = None) -> Unique:
+        """Say, or only tell, which names one holder alone may have; case does not count (H1).
+
+        Turning a switch on waits until nobody changes holders, and nobody does until it is
+        done. Raises `Rejected` ``names_not_unique`` with a few names that several have.
+        """
+
+        async def once(connection: Connection) -> Unique:
+            asked = username is not None or email is not None
+            read = store.lock_directory if asked else store.read_directory
+            _, now = await read(connection)
+            new = Unique(
+                now.username if username is None else username,
+                now.email if email is None else email,
+            )
+            kinds: tuple[NameKind, NameKind] = ("username", "email")
+            for kind in kinds:
+                if getattr(new, kind) != getattr(now, kind):
+                    await store.clear_names(connection, kind)
+                    if getattr(new, kind):
+                        await _gather_names(connection, kind)
+            if new != now:
+                await store.set_directory(connection, new)
+            return new
+
+        return await self._database.retrying(once)
+
+    async def erase(
+        self,
+        external_id: str | None = None,
+        *,
+        holder_id: int | None = None,
+        with_credit: bool = False,
+        actor: str,
+        reason: str,
+    ) -> Holder:
+        """Remove what is personal of a holder; the books stay as they are (H4).
+
+        The app's own id gives way to a tombstone, under which the wallets can still be reached;
+        the status becomes `canceled`. Who is erased already, named by number or tombstone, is
+        answered as is. Raises `Missing`, and `Rejected` ``holder_has_credit`` unless
+        ``with_credit``. Actor and reason stay: they should name nobody.
+        """
+        check_voice(actor, reason)
+        name, number = named(external_id, holder_id)
+
+        async def once(connection: Connection) -> Holder:
+            found = await store.lock_id(connection, name, number)
+            if found is None:
+                raise unknown(external_id, holder_id)
+            return await _erase(connection, *found, (actor, reason), with_credit=with_credit)
+
+        return await self._database.retrying(once)
+
+
+@cache
+def zones() -> frozenset[str]:
+    """Name the time zones that this machine knows."""
+    return frozenset(available_timezones())
+
+
+def check_batch(size: int) -> None:
+    """Refuse a batch that is empty or too large."""
+    if not 0 < size <= MAX_CHANGES:
+        raise Invalid("batch_size", f"a batch has 1 to {MAX_CHANGES} items, not {size}", size=size)
+
+
+def named(external_id: str | None, holder_id: int | None) -> tuple[str | None, int | None]:
+    """Make sure that exactly one names the holder; what nobody can bear becomes nobody's."""
+    if (external_id is None) == (holder_id is None):
+        raise Invalid("holder_name", "external_id or holder_id: exactly one names the holder")
+    if external_id is not None:
+        printable = isinstance(external_id, str) and external_id.isprintable()
+        return (external_id if printable else ""), None
+    whole = type(holder_id) is int and 0 < holder_id <= MAX_AMOUNT
+    return None, holder_id if whole else 0
+
+
+def unknown(external_id: str | None, holder_id: int | None) -> Missing:
+    """Say that there is no such holder."""
+    told = repr(external_id)[:220] if external_id is not None else str(holder_id)[:40]
+    return Missing("holder_unknown", f"there is no holder {told}", holder=told)
+
+
+async def _gather_names(connection: Connection, kind: NameKind) -> None:
+    """Give every name of a kind to its only owner; raises `Rejected` if one has several."""
+    after = 0
+    doubles: list[str] = []
+    while stretch := await store.read_names(connection, kind, after, _STRETCH):
+        after = stretch[-1][0]
+        given = [((kind, folded(name)), i) for i, name in stretch if name is not None]
+        if not given:
+            continue
+        owners = await store.add_names(connection, given)
+        doubles += [name for (_, name), i in given if i not in owners]
+    if doubles:
+        shown = sorted(set(doubles))[:_NAMED]
+        raise Rejected(
+            "names_not_unique",
+            f"several holders have the same {kind}: {', '.join(shown)}",
+            kind=kind,
+            names=shown,
+            holders=len(doubles),
+        )
+
+
+async def _erase(
+    connection: Connection,
+    holder_id: int,
+    external_id: str,
+    voice: tuple[str, str],
+    *,
+    with_credit: bool,
+) -> Holder:
+    """Erase a holder whose id is locked; one without a row gets an empty one first."""
+    known = await store.lock_holders(connection, [holder_id])
+    if not known:
+        now, _ = await store.begin_change(connection)
+        await store.insert_holders(connection, [_nobody(external_id, now)], [holder_id])
+        known = await store.lock_holders(connection, [holder_id])
+    before = known[external_id]
+    if before.erased_at is not None:
+        return before
+    credit = await store.credit_of(connection, holder_id)
+    if credit and not with_credit:
+        raise Rejected(
+            "holder_has_credit",
+            "the holder still has credit: take it back first, or say that it may stay",
+            wallets=[{"asset": a, "balance": b, "held": held} for a, b, held in credit],
+        )
+    now, _ = await store.read_directory(connection)
+    freed = [(name, holder_id) for name in upserting.names_held(before)]
+    await store.move_names(connection, freed, [])
+    past = past_of(before, max(now, before.matters_since), now, voice)
+    await store.insert_past(connection, [(holder_id, past)], voice)
+    await store.erase(connection, holder_id, f"{TOMBSTONE}{holder_id}", ERASED_STATUS, now)
+    erased = await store.find(connection, None, holder_id)
+    if erased is None:
+        raise unknown(None, holder_id)
+    return erased
+
+
+def _nobody(external_id: str, now: datetime) -> Holder:
+    """Describe who only had a wallet."""
+    return Holder(
+        0, external_id, None, None, None, None, now, DEFAULT_STATUS, "", False, None, None, None,
+        "{}", now, 0,
+    )  # fmt: skip
+
+
+def _place(cursor: str, most: int = MAX_AMOUNT) -> int:
+    """Read a cursor that an earlier page gave."""
+    sound = isinstance(cursor, str) and cursor.isascii() and cursor.isdigit() and len(cursor) < 20
+    if not sound or int(cursor) > most:
+        raise Invalid("cursor", "the cursor is not one that a page gave", cursor=str(cursor)[:80])
+    return int(cursor)
