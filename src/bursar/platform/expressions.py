@@ -5,8 +5,9 @@ found before anybody is paid, and evaluated for one holder after the other. It c
 out, read a clock or run without end; the same values give the same answer.
 
 What it costs is bounded as well, for whoever may write one must not be able to take the process
-down. CEL bounds depth and loops. It does not bound what a value may grow to, so texts and lists
-are not joined, which rules out ``map`` and ``filter`` too, and loops are nested at most twice.
+down. CEL bounds depth and the rounds of loops. It does not bound what a value may grow to, so
+texts and lists are not joined, which rules out ``map`` and ``filter`` too, loops are nested at
+most twice, and where there are loops a list or map that is written out holds no names.
 """
 
 import difflib
@@ -56,6 +57,7 @@ _QUOTED: Final = re.compile(
 _PATH: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 _LOOP: Final = re.compile(r"\.(?:all|exists|exists_one|existsOne|map|filter)\(|[()]", re.ASCII)
 _JOINS: Final = (b"add_string", b"add_list", b"add_bytes")
+_TOKEN: Final = re.compile(r'[A-Za-z_][\w.]*|[\d.]+\w*|""|\S', re.ASCII)
 _POSITION: Final = re.compile(r"<input>:(-?\d+):(-?\d+): (.*)")
 _UNDECLARED: Final = re.compile(r"undeclared reference to '([^']*)'")
 
@@ -159,6 +161,8 @@ class Environment:
         bare = _bare(source)
         if _loops(bare) > MAX_LOOPS:
             raise _invalid(where, f"loops are nested deeper than {MAX_LOOPS}")
+        if _loops(bare) and _composes(bare):
+            raise _invalid(where, "beside loops, lists and maps that are written out hold no names")
         try:
             compiled = self._compiler.compile(source)
             kind = compiled.return_type().name()
@@ -242,6 +246,30 @@ def _loops(bare: str) -> int:
         elif open_brackets:
             open_brackets.pop()
     return deepest
+
+
+def _composes(bare: str) -> bool:
+    """Is a name written within a list or a map, other than as an index?
+
+    Loops over such lists build trees of values that share their parts: small to hold, and without
+    end to compare.
+    """
+    opened: list[bool] = []  # for each open bracket, whether it makes a value
+    ends_a_value = False
+    for found in _TOKEN.finditer(bare):
+        word = found[0]
+        match word:
+            case "[" | "{":
+                opened.append(word == "{" or not ends_a_value)
+            case "]" | "}":
+                if opened:
+                    opened.pop()
+            case "true" | "false" | "null" | "in":
+                pass
+            case _ if any(opened) and _PATH.match(word):
+                return True
+        ends_a_value = word != "in" and (word[0].isalnum() or word[0] in '_)]}"')
+    return False
 
 
 def _plain(said: str) -> str:
