@@ -1,4 +1,4 @@
-"""``bursar program``, ``claim``, ``next``, ``history``, ``tick`` and ``outage`` (P3, P12, P13, P20)."""
+"""``bursar program``, ``claim``, ``next``, ``history`` and ``tick`` (P3, P12, P13, P20)."""
 
 import pytest
 

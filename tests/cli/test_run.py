@@ -1,13 +1,21 @@
 """``bursar run``: preview, start, approve, steer, retry, revert; and what is refused (P6–P10)."""
 
 import csv
+import json
 import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from bursar.programs.model import Amount, Limits, Once
 from tests.cli.shop import THIS_MONTH, Shop, monthly
+from tests.conftest import Database
 
 GO = ("--reason", "november")
 
@@ -303,6 +311,66 @@ def test_on_a_terminal_a_revert_asks(shop: Shop, spawn) -> None:
         os.close(here)
         assert (child.returncode, b"Take back 150.00 coins" in err) == (code, True)
         assert shop.balance("ada") == balance
+
+
+@pytest.fixture
+def held(shop: Shop, database: Database) -> Iterator[Callable[[], None]]:
+    """A run whose only part is in other hands, until the fixture is called."""
+    shop.put(monthly())
+    shop("run", "start", "monthly", "--no-work", *GO)
+    with psycopg.connect(database.owner_url) as conn:
+        conn.execute("select 1 from bursar.run_chunks for update")
+        yield conn.rollback
+
+
+def wait_for_a_claim(database: Database, child: "subprocess.Popen[bytes]") -> None:
+    """Wait until somebody has looked for a part to do, and found none."""
+    query = """
+        select from pg_stat_activity
+         where datname = %s and application_name = 'bursar' and state = 'idle'
+           and query ~ 'skip locked|state = .finished.|run_chunks'
+    """
+    with psycopg.connect(database.owner_url, autocommit=True) as conn:
+        while child.poll() is None and not conn.execute(query, [database.name]).fetchall():
+            time.sleep(0.005)
+
+
+def test_a_part_in_other_hands_is_waited_for(
+    held: Callable[[], None], shop: Shop, database: Database, spawn
+) -> None:
+    child = spawn("run", "work", "1", "--json")
+    wait_for_a_claim(database, child)
+    assert child.poll() is None
+    held()
+    out, _ = child.communicate(timeout=60)
+    assert (child.returncode, json.loads(out)["state"]) == (0, "finished")
+    assert shop.balance("ada") == 5_000
+
+
+def test_an_interrupted_run_says_how_it_goes_on(
+    held: Callable[[], None], shop: Shop, database: Database, spawn
+) -> None:
+    child = spawn("run", "work", "1")
+    wait_for_a_claim(database, child)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert (child.returncode, b"bursar run work run_1" in err) == (130, True)
+    assert b"Traceback" not in err
+    held()
+    assert shop("run", "work", "1").code == 0
+
+
+def test_on_a_terminal_a_bar_is_shown(shop: Shop, spawn) -> None:
+    shop.put(monthly())
+    here, there = os.openpty()
+    child = spawn("run", "start", "monthly", *GO, stderr=there)
+    os.close(there)
+    shown = bytearray()
+    with suppress(OSError):  # Linux: the other end has been closed
+        while part := os.read(here, 65_536):
+            shown += part
+    os.close(here)
+    assert (child.wait(60), b"run_1" in shown, b"Traceback" in shown) == (0, True, False)
 
 
 # --- looking --------------------------------------------------------------------------------

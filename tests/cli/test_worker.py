@@ -35,11 +35,14 @@ def until(child: "subprocess.Popen[bytes]", event: str) -> dict[str, Any]:
 
 def wait_for_runs(url: str, states: list[str]) -> None:
     """Wait until the runs are in these states, told of each change by the database."""
-    with psycopg.connect(url, autocommit=True) as conn:
+    query = "select coalesce(array_agg(state order by run_id), '{}') from bursar.runs"
+    with (
+        psycopg.connect(url, autocommit=True) as listener,
+        psycopg.connect(url, autocommit=True) as conn,
+    ):
         conn.execute(_TELL)
-        conn.execute("listen told")
-        query = "select coalesce(array_agg(state order by run_id), '{}') from bursar.runs"
-        told = conn.notifies(timeout=60)
+        listener.execute("listen told")
+        told = listener.notifies(timeout=60)
         while conn.execute(query).fetchone() != (states,):
             next(told)
 

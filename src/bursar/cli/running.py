@@ -91,7 +91,7 @@ async def finish(programs: Programs, report: RunReport, *, as_json: bool) -> Run
         if not as_json:
             errors.tell(
                 f"what {run.name} has given is in the books; the rest is done by a worker, or by"
-                f" `bursar run work {run.run_id}`"
+                f" `bursar run work {run.name}`"
             )
         raise
     return report
