@@ -288,7 +288,8 @@ async def _erase(
     known = await store.lock_holders(connection, [holder_id])
     if not known:
         now, _ = await store.begin_change(connection)
-        await store.insert_holders(connection, [_nobody(external_id, now)], [holder_id])
+        packed = store.pack_new([_nobody(external_id, now)])
+        await store.insert_holders(connection, packed, [holder_id], now)
         known = await store.lock_holders(connection, [holder_id])
     before = known[external_id]
     if before.erased_at is not None:

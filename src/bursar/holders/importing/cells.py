@@ -21,6 +21,7 @@ from bursar.ledger.model import MAX_AMOUNT, Asset
 
 Convert = Callable[[Any], Any]
 
+_NEW: Final = object()
 _MANY: Final = 10_000
 _SINGULAR: Final = {"external_id", "username", "email"}
 """Cells of which no two are alike: not worth remembering."""
@@ -39,22 +40,21 @@ class BadCell(Exception):
 class Column:
     """One field of the change, and how a cell becomes its value."""
 
-    __slots__ = ("convert", "default", "field", "known", "source")
+    __slots__ = ("convert", "default", "field", "known", "singular", "source")
 
     def __init__(self, field: str, source: str | None, convert: Convert, default: Any) -> None:
         self.field = field
         self.source = source
         self.default = default
         self.convert = convert
-        self.known: dict[Any, Any] | None = None if field in _SINGULAR else {}
+        self.singular = field in _SINGULAR
+        self.known: dict[str, Any] = {}
 
     def value(self, cell: Any) -> Any:
-        """Turn a cell into a value of the change; raises `BadCell`."""
+        """Turn a cell into a value of the change, and remember a text's; raises `BadCell`."""
+        value = self._value(cell)
         known = self.known
-        if known is None or type(cell) is not str:
-            return self._value(cell)
-        if (value := known.get(cell, self)) is self:
-            value = self._value(cell)
+        if type(cell) is str and not self.singular:
             if len(known) >= _MANY:
                 known.clear()
             known[cell] = value
@@ -88,13 +88,18 @@ class Layout(msgspec.Struct, frozen=True):
         values = _TEMPLATE.copy()
         at = 0
         for position, column in self.plain:
-            values[position] = column.value(cells[at])
+            cell = cells[at]
             at += 1
+            value = column.known.get(cell, _NEW) if type(cell) is str else _NEW
+            values[position] = column.value(cell) if value is _NEW else value
         if self.attributes:
             values[_ATTRIBUTES] = named = {}
             for name, column in self.attributes:
-                value = column.value(cells[at])
+                cell = cells[at]
                 at += 1
+                value = column.known.get(cell, _NEW) if type(cell) is str else _NEW
+                if value is _NEW:
+                    value = column.value(cell)
                 if value is not UNSET:
                     named[name] = value
             if (bad := CHECKS["attributes"](named)) is not None:

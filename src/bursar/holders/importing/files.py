@@ -8,6 +8,7 @@ import codecs
 import csv
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, BinaryIO, Final, NamedTuple
 
 import msgspec
@@ -29,7 +30,8 @@ class Problem(NamedTuple):
 
 
 Row = tuple[int, Any, Sequence[Any] | Problem]
-"""A row's line, what stood there, and its cells in the order asked for, or what is wrong."""
+"""A row's line, what stood there, and at least the cells asked for in their order, or what is
+wrong."""
 
 
 class Lines:
@@ -89,7 +91,8 @@ class CsvRows:
 
     def rows(self, sources: Sequence[str | None]) -> Iterator[Row]:
         """Read the rows with the cells of these columns; None is a column that is always empty."""
-        picks = [self._pick(source) for source in sources]
+        empty = len(self.names)  # behind the last column stand an empty cell and the row's number
+        pick = itemgetter(*(self._place(source) for source in sources), empty)
         width, lines, reader = len(self.names), self._lines, self._reader
         count = 0
         while True:
@@ -113,10 +116,10 @@ class CsvRows:
                 continue
             cells.append("")
             cells.append(str(count))
-            yield line, cells, [cells[pick] for pick in picks]
+            yield line, cells, pick(cells)
 
-    def _pick(self, source: str | None) -> int:
-        """Find a column; behind the last one stand an empty cell and the row's number."""
+    def _place(self, source: str | None) -> int:
+        """Find a column."""
         if source is None:
             return len(self.names)
         if source == ROW:

@@ -1,8 +1,8 @@
 """An import: a file's rows become holders in one transaction, or none do (H2, H3).
 
-Rows are read and checked in a thread, ten thousand at a time, while the database writes those
-before. A row that is bad goes to the rejects with its line and the reason; what is wrong with the
-file as a whole, a crash or an interruption undo everything.
+Rows are read and checked a few at a time while the database writes the ten thousand before them;
+a thread would make both wait for the interpreter. A row that is bad goes to the rejects with its
+line and the reason; what is wrong with the file as a whole, a crash or an interruption undo all.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from zoneinfo import ZoneInfo
@@ -23,6 +24,7 @@ from bursar.holders.importing.double_ids import DoubleIds
 from bursar.holders.importing.files import CsvRows, JsonRows, Lines, Problem
 from bursar.holders.importing.import_plan import ImportPlan, check_plan, wrong
 from bursar.holders.model import HolderChange, Upserted
+from bursar.holders.upserting import Strangers, prepare
 from bursar.ledger import Asset, Ledger
 from bursar.ledger.decision.distribution import Distribution
 from bursar.platform.collector import paused_collector
@@ -30,6 +32,9 @@ from bursar.platform.database import CONTENTION, Connection
 from bursar.platform.errors import Invalid, Missing, Rejected, Unavailable
 
 _BATCH: Final = 10_000
+_SLICE: Final = 200
+"""So many rows are read before others get their turn: some three milliseconds."""
+
 _JSON_SUFFIXES: Final = {".jsonl", ".ndjson"}
 
 
@@ -84,6 +89,7 @@ class _Batch(msgspec.Struct, gc=False):
     rejects: list[Reject]
     read: int
     done: int
+    strangers: Strangers | None = None
 
 
 class Import:
@@ -130,22 +136,24 @@ class Import:
         )
 
     async def _import(
-        self, connection: Connection, batches: Iterator[_Batch], layout: Layout, size: int
+        self, connection: Connection, batches: Iterator[_Batch | None], layout: Layout, size: int
     ) -> None:
         """Write batch after batch; meanwhile the next is read."""
-        reading = asyncio.ensure_future(asyncio.to_thread(next, batches, None))
+        writing: asyncio.Task[None] | None = None
         try:
-            while (batch := await reading) is not None:
-                reading = asyncio.ensure_future(asyncio.to_thread(next, batches, None))
-                if batch.changes:
-                    await self._write(connection, batch, layout)
-                self._counts["read"] += batch.read
-                self._counts["rejected"] += len(batch.rejects)
-                for reject in sorted(batch.rejects, key=lambda reject: reject.line):
-                    self._sinks.reject(reject)
-                self._sinks.progress(Progress(self._counts["read"], batch.done, size))
+            for batch in batches:
+                if batch is None:
+                    await asyncio.sleep(0)
+                    continue
+                if writing is not None:
+                    await writing
+                writing = asyncio.create_task(self._take(connection, batch, layout, size))
+            if writing is not None:
+                await writing
         finally:
-            await asyncio.gather(reading, return_exceptions=True)  # nobody reads a closed file
+            if writing is not None and not writing.done():
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
         if not self._counts["read"]:
             raise Invalid("file_empty", "there is no row in the file; nothing was imported")
         rejected = self._counts["rejected"]
@@ -155,6 +163,15 @@ class Import:
                 f"{rejected:,} of {self._counts['read']:,} rows are bad; nothing was imported",
                 rejected=rejected,
             )
+
+    async def _take(self, connection: Connection, batch: _Batch, layout: Layout, size: int) -> None:
+        """Write a batch, and tell of it."""
+        await self._write(connection, batch, layout)
+        self._counts["read"] += batch.read
+        self._counts["rejected"] += len(batch.rejects)
+        for reject in sorted(batch.rejects, key=lambda reject: reject.line):
+            self._sinks.reject(reject)
+        self._sinks.progress(Progress(self._counts["read"], batch.done, size))
 
     async def _write(self, connection: Connection, batch: _Batch, layout: Layout) -> None:
         """Write a batch with its opening balances; a row whose balance is refused has neither."""
@@ -173,7 +190,9 @@ class Import:
     ) -> tuple[Counter[str], dict[int, str]]:
         """Write a batch; return what it came to, and which rows are refused for which reason."""
         refusals = [None] * len(batch.changes)
-        answers = await upserting.apply(connection, batch.changes, refusals, self._voice)
+        answers = await upserting.apply(
+            connection, batch.changes, refusals, self._voice, batch.strangers
+        )
         bad = {
             i: f"{answer.refusal.message} ({answer.refusal.code})"
             for i, answer in enumerate(answers)
@@ -216,7 +235,7 @@ class Import:
 
     def _read(
         self, stream: BinaryIO, path: Path, assets: dict[str, Asset], zones: frozenset[str]
-    ) -> tuple[Iterator[_Batch], Layout]:
+    ) -> tuple[Iterator[_Batch | None], Layout]:
         """Read the header, and prepare to read the rows in batches."""
         plan = self._plan
         lines = Lines(stream, plan.encoding)
@@ -239,23 +258,27 @@ class Import:
         return known
 
 
-def _batches(rows: Iterator[Any], lines: Lines, layout: Layout) -> Iterator[_Batch]:
-    """Turn rows into batches of changes; runs in a thread."""
+def _batches(rows: Iterator[Any], lines: Lines, layout: Layout) -> Iterator[_Batch | None]:
+    """Turn rows into batches of changes; None now and then, so that others get their turn."""
     doubles = DoubleIds()
-    while True:
-        with paused_collector():
-            batch = _Batch([], [], [], [], [], 0, 0)
-            for line, row, cells in rows:
-                _take(batch, doubles, layout, (line, row, cells))
-                if batch.read == _BATCH:
-                    break
-            batch.done = lines.done
-        if not batch.read:
-            return
-        yield batch
+    ended = False
+    while not ended:
+        batch = _Batch([], [], [], [], [], 0, 0)
+        while not ended and batch.read < _BATCH:
+            with paused_collector():
+                ended = True
+                for row in islice(rows, _SLICE):
+                    _add(batch, doubles, layout, row)
+                    ended = False
+            yield None
+        batch.done = lines.done
+        if batch.changes:
+            batch.strangers = prepare(batch.changes)
+        if batch.read:
+            yield batch
 
 
-def _take(batch: _Batch, doubles: DoubleIds, layout: Layout, given: tuple[int, Any, Any]) -> None:
+def _add(batch: _Batch, doubles: DoubleIds, layout: Layout, given: tuple[int, Any, Any]) -> None:
     """Put one row into a batch, or among its rejects."""
     line, row, cells = given
     batch.read += 1
@@ -280,6 +303,7 @@ def _reject(batch: _Batch, bad: dict[int, str]) -> None:
     """Move rows from the good to the rejected."""
     for i, reason in bad.items():
         batch.rejects.append(Reject(batch.lines[i], reason, batch.rows[i]))
+    batch.strangers = None
     kept = [i for i in range(len(batch.changes)) if i not in bad]
     batch.changes = [batch.changes[i] for i in kept]
     batch.lines = [batch.lines[i] for i in kept]
