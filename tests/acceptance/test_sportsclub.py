@@ -7,37 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from bursar.holders.model import HolderChange
-from tests.acceptance.churn import IMPORTED, Happening, Subscriber, joins_later, moments, year_of
+from tests.acceptance.churn import IMPORTED, Subscriber, moments, year_of
 from tests.acceptance.naive_sportsclub import AMOUNT, london_midnight, reckon
+from tests.acceptance.people import imported, reported
 from tests.acceptance.world import World, at, example
-
-
-def imported(subscribers: list[Subscriber]) -> list[HolderChange]:
-    return [
-        HolderChange(
-            one.name,
-            created_at=min(one.start, IMPORTED),
-            status="canceled" if one.churned else "active",
-            tier=one.tier,
-            verified=one.verified,
-            subscription_start=one.start,
-        )
-        for one in subscribers
-        if not joins_later(one)
-    ]
-
-
-def reported(happening: Happening) -> HolderChange:
-    said = {
-        "status": happening.status,
-        "tier": happening.tier,
-        "verified": happening.verified,
-        "subscription_start": happening.start,
-    }
-    return HolderChange(
-        str(happening.row), **{name: value for name, value in said.items() if value is not None}
-    )
 
 
 def looks_of_the_year() -> list:
