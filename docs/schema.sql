@@ -58,6 +58,23 @@ CREATE TABLE bursar.economy (
     CONSTRAINT economy_is_single CHECK (singleton)
 );
 
+CREATE TABLE bursar.economy_versions (
+    version integer NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    text text NOT NULL,
+    sha256 text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    made_at timestamp with time zone NOT NULL,
+    actor text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL,
+    applied_at timestamp with time zone,
+    decided_by text COLLATE pg_catalog."C",
+    decided_at timestamp with time zone,
+    CONSTRAINT economy_versions_applied_at CHECK (((state = 'applied'::text) = (applied_at IS NOT NULL))),
+    CONSTRAINT economy_versions_second_person CHECK (((state <> 'applied'::text) OR (decided_by <> actor))),
+    CONSTRAINT economy_versions_state_known CHECK ((state = ANY (ARRAY['applied'::text, 'waiting'::text, 'refused'::text])))
+);
+
 CREATE TABLE bursar.entries (
     holder_id bigint NOT NULL,
     asset_id integer NOT NULL,
@@ -455,6 +472,9 @@ ALTER TABLE ONLY bursar.directory
 ALTER TABLE ONLY bursar.economy
     ADD CONSTRAINT economy_pkey PRIMARY KEY (singleton);
 
+ALTER TABLE ONLY bursar.economy_versions
+    ADD CONSTRAINT economy_versions_pkey PRIMARY KEY (version);
+
 ALTER TABLE ONLY bursar.entries
     ADD CONSTRAINT entries_pkey PRIMARY KEY (holder_id, asset_id, seq);
 
@@ -542,6 +562,8 @@ ALTER TABLE ONLY bursar.runs
 ALTER TABLE ONLY bursar.wallets
     ADD CONSTRAINT wallets_pkey PRIMARY KEY (holder_id, asset_id);
 
+CREATE UNIQUE INDEX economy_versions_waiting ON bursar.economy_versions USING btree (state) WHERE (state = 'waiting'::text);
+
 CREATE INDEX entries_busy_kind ON bursar.entries USING btree (holder_id, asset_id, kind, seq) WHERE (seq > 1000);
 
 CREATE INDEX entries_busy_source ON bursar.entries USING btree (holder_id, asset_id, source, seq) WHERE ((seq > 1000) AND (source IS NOT NULL));
@@ -584,24 +606,6 @@ CREATE TRIGGER entries_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON bu
 
 CREATE TRIGGER postings_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON bursar.postings FOR EACH STATEMENT EXECUTE FUNCTION bursar.refuse_change();
 
-ALTER TABLE ONLY bursar.program_versions
-    ADD CONSTRAINT program_versions_program_id_fkey FOREIGN KEY (program_id) REFERENCES bursar.programs(program_id);
-
-ALTER TABLE ONLY bursar.run_chunks
-    ADD CONSTRAINT run_chunks_run_id_fkey FOREIGN KEY (run_id) REFERENCES bursar.runs(run_id);
-
-ALTER TABLE ONLY bursar.run_exclusions
-    ADD CONSTRAINT run_exclusions_run_id_fkey FOREIGN KEY (run_id) REFERENCES bursar.runs(run_id);
-
-ALTER TABLE ONLY bursar.run_failures
-    ADD CONSTRAINT run_failures_run_id_fkey FOREIGN KEY (run_id) REFERENCES bursar.runs(run_id);
-
-ALTER TABLE ONLY bursar.runs
-    ADD CONSTRAINT runs_program_id_fkey FOREIGN KEY (program_id) REFERENCES bursar.programs(program_id);
-
-ALTER TABLE ONLY bursar.runs
-    ADD CONSTRAINT runs_target_run_fkey FOREIGN KEY (target_run) REFERENCES bursar.runs(run_id);
-
 GRANT USAGE ON SCHEMA bursar TO bursar_service;
 
 GRANT SELECT,INSERT ON TABLE bursar.assets TO bursar_service;
@@ -613,6 +617,16 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.cursors TO bursar_service;
 GRANT SELECT,UPDATE ON TABLE bursar.directory TO bursar_service;
 
 GRANT SELECT,UPDATE ON TABLE bursar.economy TO bursar_service;
+
+GRANT SELECT,INSERT ON TABLE bursar.economy_versions TO bursar_service;
+
+GRANT UPDATE(state) ON TABLE bursar.economy_versions TO bursar_service;
+
+GRANT UPDATE(applied_at) ON TABLE bursar.economy_versions TO bursar_service;
+
+GRANT UPDATE(decided_by) ON TABLE bursar.economy_versions TO bursar_service;
+
+GRANT UPDATE(decided_at) ON TABLE bursar.economy_versions TO bursar_service;
 
 GRANT SELECT,INSERT ON TABLE bursar.entries TO bursar_service;
 

@@ -209,7 +209,7 @@ def test_programs_that_share_a_reference_give_the_same_asset() -> None:
         ("a = " + "[" * 5_000, "1: brackets are nested too deeply"),
         ("a = " + "{a=" * 5_000, "1: brackets are nested too deeply"),
         ("\na = " + "9" * 5_000, "2: a number of thousands of digits"),
-        ("[economy]\nname = 1\nname = 2", "3: Cannot overwrite a value"),
+        ("[economy]\nname = 1\nname = 2", "3: Cannot overwrite a value at the end of the file"),
         ("[economy]\n[economy]", "2: Cannot declare ('economy',) twice (column 9)"),
         ("a = 2026-02-30", "1: Invalid date or datetime (column 5)"),
         ("a = '\0'", "1: Found invalid character '\\x00' (column 6)"),

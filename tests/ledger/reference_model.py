@@ -232,6 +232,7 @@ class Model:
         dates = [
             getattr(command, "deadline", None),
             getattr(getattr(command, "lot", None), "expires_at", None),
+            getattr(command, "until", None),
         ]
         late = command.effective_at is not None and command.effective_at > self.now
         if late or any(date is not None and date <= self.now for date in dates):
@@ -547,6 +548,28 @@ class Model:
             left -= part
         ref = command.reference
         return self.enter(wallet, command, "expire", -excess, 0, ref, "breakage", lots)
+
+    def extend(self, command: c.Extend, wallet: Wallet, _name: Name) -> Line:
+        if command.hold is not None:
+            dated = [self.open_hold(wallet, command.hold)]
+            chosen = [h for h in dated if h.deadline is not None and h.deadline < command.until]
+            for hold in chosen:
+                hold.deadline = command.until
+        else:
+            chosen = [
+                p
+                for p in wallet.parcels.values()
+                if (p.left or p.held)
+                and p.expires_at is not None
+                and self.now < p.expires_at < command.until
+                and command.origin in (None, p.origin)
+            ]
+            for parcel in chosen:
+                parcel.expires_at = command.until
+        if not chosen:
+            raise Refused(Status.NOTHING_TO_EXTEND)
+        ref = command.reference
+        return self.enter(wallet, command, "extend", 0, 0, ref, None, remainders(wallet))
 
 
 def remainders(wallet: Wallet) -> dict[int, int]:

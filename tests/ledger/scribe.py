@@ -29,7 +29,7 @@ class Scribe:
             *(self._end_hold,) * 3,
             *(self._transfer,) * 3,
             *(self._reverse,) * 5,
-            *(self._limit, self._state, self._expire),
+            *(self._limit, self._state, self._expire, self._extend, self._extend),
         ]
 
     def later(self, now: datetime) -> datetime:
@@ -93,7 +93,22 @@ class Scribe:
     def _hold(self, common: dict, now: datetime) -> c.AnyCommand:
         return c.PlaceHold(**common, amount=self._amount(), deadline=self._in(now))
 
+    def _extend(self, common: dict, now: datetime) -> c.AnyCommand:
+        until = now + timedelta(hours=self.random.choice((0, 1, 2, 4, 8, 8)))
+        if self.random.randrange(2):
+            return c.Extend(**common, until=until, origin=self.random.choice(ORIGINS))
+        return c.Extend(**common, until=until, hold=self._some_hold(common))
+
     def _end_hold(self, common: dict, _now: datetime) -> c.AnyCommand:
+        hold = self._some_hold(common)
+        if self.random.randrange(3) == 0:
+            return c.Release(**common, hold=hold)
+        amount = self.random.choice((None, self._amount()))
+        keep_rest = self.random.choice((True, False))
+        return c.Capture(**common, hold=hold, amount=amount, keep_rest=keep_rest)
+
+    def _some_hold(self, common: dict) -> str:
+        """Choose a hold, most often an open one, and name its wallet."""
         holds = [
             (holder, asset, reference)
             for (holder, asset), wallet in self.model.wallets.items()
@@ -103,11 +118,7 @@ class Scribe:
         hold = "no hold"
         if holds and self.random.randrange(12):
             common["holder"], common["asset"], hold = self.random.choice(holds)
-        if self.random.randrange(3) == 0:
-            return c.Release(**common, hold=hold)
-        amount = self.random.choice((None, self._amount()))
-        keep_rest = self.random.choice((True, False))
-        return c.Capture(**common, hold=hold, amount=amount, keep_rest=keep_rest)
+        return hold
 
     def _transfer(self, common: dict, _now: datetime) -> c.AnyCommand:
         to = self.random.choice(list(HOLDERS))

@@ -7,6 +7,7 @@ A row of the story is ``day | [who:] command``; whoever is not named is ada. Com
     capture NAME HOLD [AMOUNT] [keep]   release NAME HOLD
     reverse NAME TARGET [AMOUNT] [debt | net]
     expire NAME KEEP [ORIGIN]           send NAME AMOUNT TO
+    extend NAME until DAY [origin NAME | hold NAME]
     limit NAME AMOUNT                   wait
 
 An entry is written as ``kind amount`` with the lots that it changed, a lot by the name of its
@@ -96,6 +97,12 @@ def _command(who: str, words: list[str]) -> c.AnyCommand:
             return c.Reverse(**base, target=rest[1], amount=amount, policy=policy)
         case "expire":
             return c.Expire(**base, keep=numbers[0], origin=rest[2] if rest[2:] else None)
+        case "extend":
+            until = _day(options["until"])
+            assert until is not None
+            return c.Extend(
+                **base, until=until, origin=options.get("origin"), hold=options.get("hold")
+            )
         case "send":
             return c.Transfer(**base, amount=numbers[0], to=rest[2])
         case "limit":
@@ -120,8 +127,18 @@ def _entry(ledger: InMemory, entry: Entry, now: datetime) -> str:
     back = f" at {(entry.effective_at - DAY_0).days}" if entry.effective_at < now else ""
     paid = f" from {', '.join(drawn)}" if drawn else ""
     return (
-        f"{entry.kind} {amount}{held}{paid}" + (f": {', '.join(changes)}" if changes else "") + back
+        f"{entry.kind} {amount}{held}{paid}{_more_time(ledger, entry)}"
+        + (f": {', '.join(changes)}" if changes else "")
+        + back
     )
+
+
+def _more_time(ledger: InMemory, entry: Entry) -> str:
+    detail = entry.detail
+    if detail is None or detail.until is None:
+        return ""
+    lots = [_name(ledger, entry.holder_id, seq) for seq in detail.extended]
+    return f" of {', '.join(lots) or detail.hold} until {(detail.until - DAY_0).days}"
 
 
 def _name(ledger: InMemory, holder_id: int, seq: int) -> str:

@@ -22,6 +22,7 @@ NOON = datetime(2040, 1, 1, 12, tzinfo=UTC)
 ADA = {"holder": "ada", "asset": "coins"}
 WELL = c.Credit(**ADA, reference="bad", amount=5)
 HOLD = c.PlaceHold(**ADA, reference="bad", amount=5)
+EXTEND = c.Extend(**ADA, reference="bad", until=NOON)
 CAPTURE = c.Capture(**ADA, reference="bad", hold="good hold")
 TRANSFER = c.Transfer(**ADA, reference="bad", to="ben", amount=5)
 
@@ -126,6 +127,13 @@ MALFORMED: list[tuple[c.AnyCommand, dict[str, Any], str]] = [
     *((c.SetState(**ADA, reference="bad", state=bad), {}, "state") for bad in ("open", [], None)),
     *((c.Expire(**ADA, reference="bad"), {"keep": bad}, "keep") for bad in (-1, None, True)),
     (c.Expire(**ADA, reference="bad"), {"origin": []}, "origin"),
+    *(
+        (EXTEND, {"until": bad}, "until")
+        for bad in (None, 5, "2040", datetime(2040, 1, 1), datetime.max.replace(tzinfo=UTC))  # noqa: DTZ001
+    ),
+    *((EXTEND, {"hold": bad}, "hold") for bad in ("", "a\0", 5, [])),
+    *((EXTEND, {"origin": bad}, "origin") for bad in ("", "a\0", 5, [])),
+    (EXTEND, {"origin": "plan", "hold": "good hold"}, "origin"),
 ]
 
 

@@ -61,7 +61,10 @@ KINDS_OF_WALLET = (
     "plain",
     "with a lot",
     "with an expired lot",
+    "with a lot that is held past its date",
+    "with a lot to come",
     "with a hold",
+    "with a hold to lapse",
     "with a lapsed hold",
     "in debt",
     "owing",
@@ -97,7 +100,15 @@ async def every_kind_of_wallet(
             ),
             c.Credit(**name("with a lot", "lot"), amount=7, lot=LotTerms(priority=2)),
             c.Credit(**name("with an expired lot", "lot"), amount=7, lot=LotTerms(NOON + HOUR)),
+            c.Credit(
+                **name("with a lot that is held past its date", "lot"),
+                amount=7,
+                lot=LotTerms(NOON + HOUR),
+            ),
+            c.PlaceHold(**name("with a lot that is held past its date", "hold"), amount=7),
+            c.Credit(**name("with a lot to come", "lot"), amount=7, lot=LotTerms(NOON + 4 * HOUR)),
             c.PlaceHold(**name("with a hold", "hold"), amount=9),
+            c.PlaceHold(**name("with a hold to lapse", "hold"), amount=9, deadline=NOON + 4 * HOUR),
             c.PlaceHold(**name("with a lapsed hold", "hold"), amount=9, deadline=NOON + HOUR),
             c.Debit(**name("in debt", "spend"), amount=40),
             c.Reverse(**name("in debt", "back"), target="start", policy="debt"),
@@ -231,6 +242,35 @@ def as_it_lies(owner_url: str, asset: str) -> dict[str, list[tuple[Any, ...]]]:
         )
         for name, query in queries.items()
     }
+
+
+@pytest.mark.parametrize("variant", ["as it comes", "in lots"])
+async def test_lots_and_holds_whose_time_has_not_come_do_not_slow_it_down(
+    variant: str,
+    ledger: Ledger,
+    set_clock: SetClock,
+    database: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only those go the general way in whose wallets there is something to do or to refuse."""
+    numbers = await every_kind_of_wallet(ledger, set_clock, database.owner_url)
+    apart = {"with an expired lot", "with a lapsed hold", "owing", "frozen", "closed", "full"}
+    apart |= {"ahead of the clock"}
+    if variant == "in lots":  # debt is paid before any lot
+        apart |= {"in debt", "with a credit limit"}
+    general: list[int] = []
+    original = store.write_batch
+
+    async def noting(connection: Any, book: Any, voices: Any) -> Any:
+        general.extend(key[0] for key in book.positions)
+        return await original(connection, book, voices)
+
+    monkeypatch.setattr(store, "write_batch", noting)
+    told = await distribute(ledger, [*numbers.values()], [5] * len(numbers), **VARIANTS[variant])
+    assert set(general) == {numbers[kind] for kind in apart}
+    refused = {numbers["full"], numbers["closed"]}
+    assert (told.applied, {*told.refused}) == (len(numbers) - len(refused), refused)
+    assert damage(database.owner_url) == []
 
 
 # --- asked again ----------------------------------------------------------------------------
@@ -380,7 +420,7 @@ async def test_what_the_caller_changes_meanwhile_changes_nothing(
     mine, amounts, metadata = list(holders), [5, 5, 5], {"tier": {"name": "pro"}}
     note = {"days": [16]}
     notes = [note] * 3
-    for moment in ("open_batch", "holders_without_wallet", "write_columns", "read_positions"):
+    for moment in ("open_batch", "holders_without_wallet", "write_grants", "read_positions"):
         original = getattr(store, moment)
 
         async def step(*args: Any, original: Any = original) -> Any:
@@ -467,7 +507,7 @@ async def test_a_distribution_among_busy_wallets_gives_everyone_its_part_once(
 
 
 @pytest.mark.parametrize(
-    "moment", ["read_plain_wallets", "holders_without_wallet", "write_columns", "write_batch"]
+    "moment", ["read_plain_wallets", "holders_without_wallet", "write_grants", "write_batch"]
 )
 async def test_whoever_comes_in_between_is_seen(
     moment: str, ledger: Ledger, database: Any, monkeypatch: pytest.MonkeyPatch
@@ -482,10 +522,10 @@ async def test_whoever_comes_in_between_is_seen(
         c.Credit(holder_id=given, amount=5, **RUN),
     ]
 
-    async def step(*args: Any) -> Any:
+    async def step(*args: Any, **more: Any) -> Any:
         monkeypatch.undo()
         await applied(ledger, *meanwhile)
-        return await original(*args)
+        return await original(*args, **more)
 
     monkeypatch.setattr(store, moment, step)
     told = await distribute(ledger, [moved, opened, given, still], [5] * 4)

@@ -3,7 +3,15 @@
 How a row is to be read stands in `storybook`.
 """
 
-from tests.ledger.storybook import played, squeezed
+from datetime import timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from bursar.ledger import commands as c
+from bursar.ledger.model import LotTerms, WalletState
+from tests.ledger.in_memory import InMemory
+from tests.ledger.storybook import DAY_0, played, squeezed
 
 
 def holds_good(table: str) -> None:
@@ -331,3 +339,103 @@ def test_a_lot_that_was_emptied_is_filled_again_and_pays_again() -> None:
         2 | reverse r s          | reverse +12: b +2, a +10 | a 10, b 10
         3 | spend t 12           | spend -12: a -10, b -2   | b 8
     """)
+
+
+def test_an_extension_moves_the_dates_that_lie_before_it_and_makes_none_shorter() -> None:
+    holds_good("""
+        0 | grant a 10 expires 4           | grant +10: a +10         | a 10
+        0 | grant b 10 expires 9           | grant +10: b +10         | a 10, b 10
+        0 | grant c 10                     | grant +10: c +10         | a 10, b 10, c 10
+        1 | extend e until 6               | extend 0 of a until 6    | a 10, b 10, c 10
+        5 | spend s 1                      | spend -1: a -1           | a 9, b 10, c 10
+        7 | wait                           | expire -9: a -9 at 6     | b 10, c 10
+        8 | extend f until 8               | time_out_of_range        | b 10, c 10
+        8 | extend f until 9               | nothing_to_extend        | b 10, c 10
+    """)
+
+
+def test_what_has_expired_is_not_brought_back_whether_it_is_in_the_books_or_not() -> None:
+    holds_good("""
+        0 | grant a 10 expires 4           | grant +10: a +10         | a 10
+        4 | extend e until 6               | expire -10: a -10        | nothing
+          |                                | nothing_to_extend        |
+    """)
+
+
+def test_a_held_share_of_a_lot_past_its_date_stays_past() -> None:
+    holds_good("""
+        0 | grant a 10 expires 4           | grant +10: a +10         | a 10
+        1 | hold h 10                      | hold 0 held +10: a -10   | a 0 (10), held 10
+        5 | extend e until 9               | nothing_to_extend        | a 0 (10), held 10
+        6 | release r h                    | release 0 held -10: a +10 | nothing
+          |                                | expire -10: a -10        |
+    """)
+
+
+def test_a_held_share_of_a_lot_gets_more_time_with_it() -> None:
+    holds_good("""
+        0 | grant a 10 expires 4           | grant +10: a +10         | a 10
+        1 | hold h 10                      | hold 0 held +10: a -10   | a 0 (10), held 10
+        2 | extend e until 9               | extend 0 of a until 9    | a 0 (10), held 10
+        6 | release r h                    | release 0 held -10: a +10 | a 10
+        9 | wait                           | expire -10: a -10        | nothing
+    """)
+
+
+def test_an_extension_may_be_of_one_origin() -> None:
+    holds_good("""
+        0 | grant a 10 expires 4 origin x  | grant +10: a +10         | a 10
+        0 | grant b 10 expires 4 origin y  | grant +10: b +10         | a 10, b 10
+        1 | extend e until 6 origin y      | extend 0 of b until 6    | a 10, b 10
+        5 | wait                           | expire -10: a -10 at 4   | b 10
+        5 | extend f until 7 origin z      | nothing_to_extend        | b 10
+    """)
+
+
+def test_the_deadline_of_a_hold_is_extended_and_no_lot() -> None:
+    holds_good("""
+        0 | grant a 10 expires 4           | grant +10: a +10         | a 10
+        0 | grant p 10 plain               | grant +10                | a 10, plain 10
+        1 | hold h 10 until 3              | hold 0 held +10: a -10   | a 0 (10), plain 10, held 10
+        1 | hold g 2                       | hold 0 held +2           | a 0 (10), plain 8, held 12
+        2 | extend e until 6 hold h        | extend 0 of h until 6    | a 0 (10), plain 8, held 12
+        2 | extend f until 5 hold h        | nothing_to_extend        | a 0 (10), plain 8, held 12
+        2 | extend f until 5 hold g        | nothing_to_extend        | a 0 (10), plain 8, held 12
+        2 | extend f until 5 hold i        | hold_unknown             | a 0 (10), plain 8, held 12
+        5 | capture c h 4 keep             | capture -4 held -4 from a 4 | a 0 (6), plain 8, held 8
+        7 | extend x until 9 hold h        | lapse 0 held -6: a +6 at 6 | plain 8, held 2
+          |                                | expire -6: a -6 at 6     |
+          |                                | hold_ended               |
+    """)
+
+
+def test_the_new_date_goes_along_with_a_transfer_and_decides_who_pays_first() -> None:
+    holds_good("""
+        0 | grant a 10 expires 4           | grant +10: a +10         | a 10
+        0 | grant b 10 expires 5           | grant +10: b +10         | a 10, b 10
+        1 | extend e until 6               | extend 0 of a, b until 6 | a 10, b 10
+        1 | grant d 10 expires 5           | grant +10: d +10         | a 10, b 10, d 10
+        2 | send t 12 ben                  | transfer_out -12: d -10, a -2 | a 8, b 10
+          |                                | transfer_in +10: t.0 +10 | ben has t.0 10, t.1 2
+          |                                | transfer_in +2: t.1 +2   |
+        5 | ben: wait                      | expire -10: t.0 -10      | ben has t.1 2
+        6 | ben: wait                      | expire -2: t.1 -2        | ben has nothing
+    """)
+
+
+def test_a_closed_wallet_is_given_no_more_time_and_a_frozen_one_is() -> None:
+    """An outage concerns a frozen wallet too; a closed one is empty."""
+    ledger = InMemory({"ada": 1}, {"coins": 1})
+    ada: dict[str, Any] = {"holder": "ada", "asset": "coins"}
+    terms = LotTerms(DAY_0 + timedelta(days=4))
+    extend = c.Extend(**ada, reference="e", until=DAY_0 + timedelta(days=9))
+    batch: list[c.AnyCommand] = [
+        c.Credit(**ada, reference="a", amount=10, lot=terms),
+        c.SetState(**ada, reference="f", state=WalletState.FROZEN),
+        extend,
+        c.Expire(**ada, reference="x"),
+        c.SetState(**ada, reference="z", state=WalletState.CLOSED),
+        replace(extend, reference="e2"),
+    ]
+    told = [str(result.status) for result in ledger.post(batch, DAY_0)]
+    assert told == [*["applied"] * 5, "wallet_closed"]

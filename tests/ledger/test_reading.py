@@ -176,6 +176,39 @@ async def test_an_explanation_tells_of_each_lot_who_opened_it_and_what_drew_from
     assert sum(total.amount for total in told.totals) == told.recorded == 35
 
 
+async def test_an_explanation_tells_which_lots_were_given_more_time(
+    ledger: Ledger, set_clock: SetClock, database: Any
+) -> None:
+    set_clock(NOON)
+    later = NOON + 20 * HOUR
+    await post(
+        ledger,
+        c.Credit(**ADA, reference="lot", amount=50, lot=LotTerms(NOON + 9 * HOUR)),
+        c.Credit(**ADA, reference="other", amount=50, lot=LotTerms(NOON + 90 * HOUR)),
+        c.PlaceHold(**ADA, reference="hold", amount=20, deadline=NOON + HOUR),
+        c.Extend(**ADA, reference="outage", until=later),
+        c.Extend(**ADA, reference="outage of the hold", until=later, hold="hold"),
+    )
+    told = await ledger.explain(**ADA)
+    assert [hold.deadline for hold in told.wallet.holds] == [later]
+    given = {
+        story.opened_by.reference: [
+            (draw.reference, draw.amount, draw.until) for draw in story.draws
+        ]
+        for story in told.lots
+    }
+    assert given == {"lot": [("outage", 0, later), ("hold", -20, None)], "other": []}
+    assert {story.lot.expires_at for story in told.lots} == {later, NOON + 90 * HOUR}
+    set_clock(NOON + 19 * HOUR)
+    assert (await ledger.wallet(**ADA)).held == 20
+    assert await ledger.sweep() == 0
+    set_clock(later)
+    assert await ledger.sweep() == 1
+    assert (await ledger.wallet(**ADA)).balance == 50
+    assert damage(database.owner_url) == []
+    assert (await ledger.verify()).ok
+
+
 @pytest.mark.parametrize("moment", ["read_positions", "read_lots", "read_holds"])
 async def test_a_wallet_is_shown_as_it_was_at_one_moment(
     moment: str, ledger: Ledger, database: Any, monkeypatch: pytest.MonkeyPatch

@@ -16,6 +16,7 @@ from tests.ledger.reference_model import HOUSE
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 TOMORROW = NOW + timedelta(days=1)
+LATER = NOW + timedelta(days=2)
 ADA = {"holder": "ada", "asset": "coins"}
 
 SETTING: Sequence[c.AnyCommand] = (
@@ -26,6 +27,8 @@ SETTING: Sequence[c.AnyCommand] = (
     c.PlaceHold(**ADA, reference="h2", amount=10),
     c.Debit(**ADA, reference="s1", amount=20),
     c.Debit(**ADA, reference="s2", amount=20),
+    c.PlaceHold(**ADA, reference="h3", amount=10, deadline=TOMORROW),
+    c.Credit(**ADA, reference="soon", amount=1, lot=LotTerms(TOMORROW, origin="soon")),
 )
 
 COMMON = {
@@ -70,6 +73,11 @@ CASES: Sequence[tuple[c.AnyCommand, dict[str, Any]]] = (
     (c.SetLimit(**ADA, reference="r", limit=5), {"limit": 0}),
     (c.SetState(**ADA, reference="r", state="frozen"), {"state": "active"}),
     (c.Expire(**ADA, reference="r", keep=900), {"keep": 901, "origin": "start"}),
+    (
+        c.Extend(**ADA, reference="r", until=LATER, origin="soon"),
+        {"until": LATER + timedelta(microseconds=1), "origin": None},
+    ),
+    (c.Extend(**ADA, reference="r", until=LATER, hold="h3"), {"until": TOMORROW, "hold": "h2"}),
 )
 
 

@@ -1,6 +1,7 @@
 """Every kind of damage is found, and the row is named (L10)."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from bursar.ledger.audit import verify_slices
 from bursar.ledger.audit.findings import MAX_FINDINGS
 from bursar.ledger.audit.verify import verify
-from bursar.ledger.commands import Credit, Debit, PlaceHold
+from bursar.ledger.commands import Credit, Debit, Extend, PlaceHold
+from bursar.ledger.model import LotTerms
 from bursar.ledger.service import Ledger
 from tests.ledger.busy import Urls, damage, holder, make_busy, named
 
@@ -336,3 +338,32 @@ async def test_more_findings_than_are_kept_are_counted(
     assert report.found == 1_500
     assert len(report.findings) == MAX_FINDINGS
     assert {finding.kind for finding in report.findings} == {"wallet_held"}
+
+
+async def test_a_date_that_no_extension_has_set_is_found(ledger: Ledger, database: Urls) -> None:
+    """A lot and a hold are extended twice; the dates of before are as wrong as any others."""
+    first, second, third = (datetime(year, 1, 1, tzinfo=UTC) for year in (2090, 2091, 2092))
+    ada = {"holder": "ada", "asset": "coins"}
+    commands = [
+        Credit(**ada, reference="lot", amount=10, lot=LotTerms(first)),
+        Credit(**ada, reference="other", amount=10, lot=LotTerms(third)),
+        PlaceHold(**ada, reference="hold", amount=5, deadline=first),
+        *(
+            Extend(**ada, reference=f"{until.year} {hold}", until=until, hold=hold)
+            for until in (second, third)
+            for hold in (None, "hold")
+        ),
+    ]
+    for result in await ledger.post(commands, actor="test", reason="outage"):
+        result.unwrap()
+    assert (await verify(ledger.database, ledger.seal)).findings == ()
+    damage(database, f"update bursar.lots set expires_at = '{first}' where seq = 1")
+    assert {kind for kind, _ in named(await verify(ledger.database, ledger.seal))} == {"lot"}
+    damage(
+        database,
+        f"update bursar.lots set expires_at = '{third}' where seq = 1",
+        f"update bursar.holds set deadline = '{second}'",
+    )
+    assert {kind for kind, _ in named(await verify(ledger.database, ledger.seal))} == {"hold"}
+    damage(database, f"update bursar.holds set deadline = '{third}'")
+    assert (await verify(ledger.database, ledger.seal)).ok

@@ -39,6 +39,7 @@ _VALUES: Final[dict[str, tuple[str, ...]]] = {
     "boolean": ("true", "false"),
     "bytea": ("\\x01",),
     "date": ("2026-01-01",),
+    "date[]": ("{2026-01-01}",),
     "integer": ("1", "0"),
     "interval": ("0", "1 day"),
     "json": ("{}",),
@@ -46,7 +47,7 @@ _VALUES: Final[dict[str, tuple[str, ...]]] = {
     "numeric": ("1", "0"),
     "smallint": ("1", "0"),
     "text": ("a",),
-    "timestamp with time zone": ("2026-01-01T00:00:00Z",),
+    "timestamp with time zone": ("2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"),
     "uuid": ("00000000-0000-0000-0000-000000000001",),
     "xid8": ("1",),
 }

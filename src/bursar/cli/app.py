@@ -22,6 +22,8 @@ from bursar.platform.errors import BursarError
 _COMMANDS: Final = {
     "db": "Start, stop, back up and restore the database.",
     "migrate": "Bring the database's schema up to this program.",
+    "economy": "Check, plan and apply the economy file.",
+    "clock": "Read the economy's clock, and move that of a sandbox ahead.",
     "asset": "Add and list kinds of credit.",
     "wallet": "Look into a wallet, freeze it, set its limit.",
     "post": "Post a file of commands, or a stream of them.",

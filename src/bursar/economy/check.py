@@ -17,7 +17,8 @@ from bursar.platform.expressions import Answers, Environment, Expression
 from bursar.programs.facts import FORMULA_FACTS, HOLDER_FACTS
 from bursar.programs.model import Claim, Once, Program
 
-MAX_REFERENCE: Final = 200
+MAX_REFERENCE: Final = 196
+"""Characters when filled: a wallet takes 200, and what is given anew is marked at the end."""
 PLACEHOLDERS: Final = ("program", "period", "date")
 _LONGEST: Final = {"period": "2026-04-14T22:00Z", "date": "20260414"}
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")

@@ -55,13 +55,16 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What the next period of a program would cost with the holders of today."""
+    """What the next period of a program would cost with the holders of today.
+
+    For ``failed`` holders it could not be told; ``excluded`` counts the others by reason.
+    """
 
     program: str
     asset: str
-    period: str
     awards: int
     amount: int
+    failed: int
     excluded: dict[str, int]
 
 

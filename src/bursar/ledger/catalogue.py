@@ -18,6 +18,7 @@
 | `transfer_in`  | +      | transit       | credit arrives from another holder                     |
 | `reverse`      | ± or 0 | the old one's | an entry is undone, in whole or in part                |
 | `withhold`     | −      | adjustment    | a grant pays what a reversal could not take (`net`)    |
+| `extend`       | 0      | –             | lots, or a hold, are given more time                   |
 | `limit`        | 0      | –             | the credit limit is set                                |
 | `state`        | 0      | –             | the wallet is frozen, unfrozen, closed or reopened     |
 
@@ -48,6 +49,7 @@ class Kind(StrEnum):
     TRANSFER_IN = "transfer_in"
     REVERSE = "reverse"
     WITHHOLD = "withhold"
+    EXTEND = "extend"
     LIMIT = "limit"
     STATE = "state"
 

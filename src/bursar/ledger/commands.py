@@ -114,6 +114,19 @@ class Expire(Command, frozen=True, kw_only=True, tag="expire"):
     origin: str | None = None
 
 
+class Extend(Command, frozen=True, kw_only=True, tag="extend"):
+    """Give more time: let lots of ``origin``, or all, expire at ``until`` and no sooner (P23).
+
+    With ``hold`` it is the deadline of that hold which moves, and no lot. Nothing is ever made
+    shorter, and what has expired or lapsed by now stays so; whatever ``effective_at`` says, it is
+    from now on that the new date counts.
+    """
+
+    until: datetime
+    origin: str | None = None
+    hold: str | None = None
+
+
 AnyCommand = (
     Credit
     | Debit
@@ -125,6 +138,7 @@ AnyCommand = (
     | SetLimit
     | SetState
     | Expire
+    | Extend
 )
 
 OPENING: Final = (Credit, SetLimit, SetState)

@@ -75,7 +75,8 @@ class Detail(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     ``lots`` are the changes of lots by this entry, ``(seq of the lot, signed amount)``; a lot's
     ``seq`` is that of the entry that opened it; ``drawn`` are a capture's shares. ``asked`` is the
-    amount that was asked for where the entry's own may differ from it.
+    amount that was asked for where the entry's own may differ from it. ``extended`` are the lots
+    that expire ``until`` then; with ``hold`` that is the hold's new deadline.
     """
 
     lots: tuple[tuple[int, int], ...] = ()
@@ -96,6 +97,8 @@ class Detail(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     owed: int = 0
     limit: int | None = None
     state: WalletState | None = None
+    until: datetime | None = None
+    extended: tuple[int, ...] = ()
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -176,6 +179,7 @@ class Status(StrEnum):
     HOLD_UNKNOWN = "hold_unknown"
     HOLD_ENDED = "hold_ended"
     HOLD_EXCEEDED = "hold_exceeded"
+    NOTHING_TO_EXTEND = "nothing_to_extend"
     ENTRY_UNKNOWN = "entry_unknown"
     NOT_REVERSIBLE = "not_reversible"
     REVERSAL_EXCEEDED = "reversal_exceeded"
@@ -197,6 +201,7 @@ _FAMILIES: Final[dict[Status, type[BursarError]]] = {
     Status.HOLD_UNKNOWN: Missing,
     Status.HOLD_ENDED: Rejected,
     Status.HOLD_EXCEEDED: Rejected,
+    Status.NOTHING_TO_EXTEND: Rejected,
     Status.ENTRY_UNKNOWN: Missing,
     Status.NOT_REVERSIBLE: Rejected,
     Status.REVERSAL_EXCEEDED: Rejected,

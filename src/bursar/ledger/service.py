@@ -1,7 +1,7 @@
 """The ledger: everything that may be asked of it, one method each."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -119,15 +119,18 @@ class Ledger:
             command = msgspec.structs.replace(command, group=None)
         return await self._group_commit.submit(Order(command, actor, reason))
 
-    async def add_asset(self, code: str, *, scale: int = 0) -> Asset:
-        """Add a kind of credit; the same again is no error, another scale is a `Conflict`."""
+    async def add_asset(self, code: str, *, scale: int = 0, tx: Connection | None = None) -> Asset:
+        """Add a kind of credit; the same again is no error, another scale is a `Conflict`.
+
+        With ``tx`` it belongs to the caller's transaction.
+        """
         if not (isinstance(code, str) and code.isascii() and code.islower() and len(code) <= 32):
             raise Invalid("asset_code", "an asset's code is 1 to 32 of a-z, 0-9 and _", asset=code)
         if not code.replace("_", "a").isalnum() or not code[0].isalpha():
             raise Invalid("asset_code", "an asset's code is 1 to 32 of a-z, 0-9 and _", asset=code)
         if type(scale) is not int or not 0 <= scale <= 12:
             raise Invalid("asset_scale", "a scale is a whole number from 0 to 12", scale=scale)
-        async with self.database.connection() as connection:
+        async with nullcontext(tx) if tx else self.database.connection() as connection:
             added = await store.add_asset(connection, code, scale)
             existing = added or (await store.read_assets(connection))[code]
         if existing.scale != scale:
@@ -233,9 +236,9 @@ class Ledger:
 
         return await self.database.retrying(once)
 
-    async def assets(self) -> list[Asset]:
-        """List every asset by code."""
-        async with self.database.connection() as connection:
+    async def assets(self, *, tx: Connection | None = None) -> list[Asset]:
+        """List every asset by code; with ``tx``, as the caller's transaction sees them."""
+        async with nullcontext(tx) if tx else self.database.connection() as connection:
             return list((await store.read_assets(connection)).values())
 
     async def verify(

@@ -25,6 +25,7 @@ QUERIES: Final = {
     name: queries[name]
     for queries in (
         Queries("bursar.ledger.audit", "verify_wallets.sql"),
+        Queries("bursar.ledger.audit", "verify_parts.sql"),
         Queries("bursar.ledger.audit", "verify_house.sql"),
     )
     for name in queries

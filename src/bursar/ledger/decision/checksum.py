@@ -106,6 +106,18 @@ def text_fields(
     detail: str | None,
 ) -> bytes:
     """Write the six variable fields that end the record."""
+    first = texts_before_detail(kind, reference, house_account, source, metadata)
+    return first + detail_field(detail)
+
+
+def texts_before_detail(
+    kind: str,
+    reference: str,
+    house_account: str | None,
+    source: str | None,
+    metadata: str | None,
+) -> bytes:
+    """Write the first five of them: many entries have these in common."""
     return b"".join(
         (
             _field(_TEXT, kind),
@@ -113,9 +125,13 @@ def text_fields(
             _field(_TEXT, house_account),
             _field(_TEXT, source),
             _field(_JSON, metadata),
-            _field(_JSON, detail),
         )
     )
+
+
+def detail_field(detail: str | None) -> bytes:
+    """Write the last."""
+    return _field(_JSON, detail)
 
 
 def microseconds(instant: datetime) -> int:

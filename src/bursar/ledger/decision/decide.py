@@ -16,6 +16,7 @@ from bursar.ledger.commands import (
     Credit,
     Debit,
     Expire,
+    Extend,
     PlaceHold,
     Release,
     Reverse,
@@ -155,6 +156,8 @@ def _untimely(command: Command, now: datetime) -> Refusal | None:
         return out_of_time("lot.expires_at", "has passed")
     if type(command) is PlaceHold and command.deadline is not None and command.deadline <= now:
         return out_of_time("deadline", "has passed")
+    if type(command) is Extend and command.until <= now:
+        return out_of_time("until", "has passed")
     return None
 
 
@@ -342,6 +345,37 @@ def _expire(book: Book, ask: Ask, position: Position, command: Expire) -> Outcom
     return book.answer(position, ask, Kind.EXPIRE, -excess, house_account=BREAKAGE, detail=detail)
 
 
+def _extend(book: Book, ask: Ask, position: Position, command: Extend) -> Outcome:
+    """Move dates that lie between now and then; what is past was settled before, or stays past."""
+    extended: tuple[int, ...] = ()
+    if command.hold is not None:
+        hold = _open_hold(position, command.hold)
+        if isinstance(hold, Refusal):
+            return hold
+        found = hold.deadline is not None and hold.deadline < command.until
+    else:
+        extended = tuple(
+            lot.seq
+            for lot in sorted(position.lots(), key=lambda lot: lot.seq)
+            if lot.remaining + lot.held
+            and lot.expires_at is not None
+            and book.now < lot.expires_at < command.until
+            and (command.origin is None or lot.origin == command.origin)
+        )
+        found = bool(extended)
+    if not found:
+        return Refusal(
+            Status.NOTHING_TO_EXTEND,
+            "nothing that is open has a date between now and then",
+            {"until": command.until.isoformat(), "origin": command.origin, "hold": command.hold},
+        )
+    # decided
+    detail = Detail(
+        hold=command.hold, origin=command.origin, until=command.until, extended=extended
+    )
+    return book.answer(position, ask, Kind.EXTEND, 0, detail=detail)
+
+
 _RULES: Final[dict[type, Callable[[Book, Ask, Position, Any], Outcome]]] = {
     Credit: _credit,
     Debit: _debit,
@@ -353,4 +387,5 @@ _RULES: Final[dict[type, Callable[[Book, Ask, Position, Any], Outcome]]] = {
     SetLimit: _set_limit,
     SetState: _set_state,
     Expire: _expire,
+    Extend: _extend,
 }

@@ -2,20 +2,24 @@
 
 A distribution says no more than as many credits would, and leaves the very same entries. It is
 decided column by column where nothing but the balance bears on a wallet, which is nearly always
-the case and several times as quick; wallets with lots, holds or debt go the general way.
+the case and several times as quick; a wallet in which time has something to do, or that owes, goes
+the general way.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime
+from itertools import repeat
+from operator import add
 from typing import Any, Final, Literal
 
 import msgspec
 
 from bursar.ledger.commands import Credit, canonical, house_account_of
 from bursar.ledger.decision import checksum
+from bursar.ledger.decision.book import detail_text
 from bursar.ledger.decision.examine import examine, examine_metadata, invalid
-from bursar.ledger.model import MAX_AMOUNT, MAX_BATCH, LotTerms, Refusal
+from bursar.ledger.model import MAX_AMOUNT, MAX_BATCH, Detail, LotTerms, Refusal
 
 _FIRST: Final = 1
 
@@ -90,23 +94,23 @@ class PlainWallets(msgspec.Struct, frozen=True):
     holder_ids: Sequence[int]
     seqs: Sequence[int]
     balances: Sequence[int]
-    credit_limits: Sequence[int]
     heads: Sequence[bytes]
 
 
 class PlainGrants(msgspec.Struct, frozen=True):
-    """What becomes of them: one entry each, by column. ``metadata`` of all is one, or as many."""
+    """What becomes of them: one entry each, by column. A single ``metadata`` is that of all."""
 
-    wallets: PlainWallets
-    amounts: Sequence[int]
+    holder_ids: Sequence[int]
     seqs: Sequence[int]
-    balances: Sequence[int]
+    amounts: Sequence[int]
     heads: Sequence[bytes]
     kind: str
     reference: str
     house_account: str
     source: str | None
     metadata: Sequence[str | None]
+    details: Sequence[str | None]
+    lot: LotTerms | None
     asset_id: int
     posting_id: int
     effective_at: datetime
@@ -169,7 +173,14 @@ def own_copy(given: Distribution) -> Distribution:
 def without_wallet(holder_ids: Sequence[int]) -> PlainWallets:
     """Describe wallets that are yet to be opened."""
     n = len(holder_ids)
-    return PlainWallets(holder_ids, (0,) * n, (0,) * n, (0,) * n, (b"",) * n)
+    return PlainWallets(holder_ids, (0,) * n, (0,) * n, (b"",) * n)
+
+
+def is_untimely(given: Distribution, now: datetime) -> bool:
+    """Say whether an instant of it lies on the wrong side of now: nobody gets it."""
+    expires_at = None if given.lot is None else given.lot.expires_at
+    late = given.effective_at is not None and given.effective_at > now
+    return late or (expires_at is not None and expires_at <= now)
 
 
 def decide_plain(
@@ -188,20 +199,12 @@ def decide_plain(
     ``amounts`` and ``notes`` are in the order of the wallets.
     """
     house_account = house_account_of(given.credit(1, 1))
-    metadata = _metadata(given, notes)
     effective_at = given.effective_at or now
     effective_us, recorded_us = checksum.microseconds(effective_at), checksum.microseconds(now)
-    fields = {
-        text: checksum.text_fields(
-            given.kind, given.reference, house_account, given.source, text, None
-        )
-        for text in set(metadata)
-    }
-    texts = [fields[text] for text in metadata]
-    if len(texts) == 1:
-        texts *= len(amounts)
     seqs = [seq + 1 for seq in wallets.seqs]
-    balances = [b + amount for b, amount in zip(wallets.balances, amounts, strict=True)]
+    metadata = _metadata(given, notes)
+    details = _details(given, seqs, amounts)
+    words = (given.kind, given.reference, house_account, given.source)
     entry = seal.entry
     heads = [
         entry(
@@ -212,26 +215,33 @@ def decide_plain(
             posting_id,
             amount,
             0,
-            balance,
+            balance + amount,
             effective_us,
             recorded_us,
-            text,
+            texts,
         )
-        for head, holder_id, seq, amount, balance, text in zip(
-            wallets.heads, wallets.holder_ids, seqs, amounts, balances, texts, strict=True
+        for head, holder_id, seq, amount, balance, texts in zip(
+            wallets.heads,
+            wallets.holder_ids,
+            seqs,
+            amounts,
+            wallets.balances,
+            _sealed_texts(words, metadata, details, len(seqs)),
+            strict=True,
         )
     ]
     return PlainGrants(
-        wallets=wallets,
-        amounts=amounts,
+        holder_ids=wallets.holder_ids,
         seqs=seqs,
-        balances=balances,
+        amounts=amounts,
         heads=heads,
         kind=given.kind,
         reference=given.reference,
         house_account=house_account,
         source=given.source,
         metadata=metadata,
+        details=details,
+        lot=given.lot,
         asset_id=asset_id,
         posting_id=posting_id,
         effective_at=effective_at,
@@ -246,3 +256,36 @@ def _metadata(given: Distribution, notes: Sequence[Note] | None) -> list[str | N
     merged = {i: given.metadata_with(note) for i, note in _distinct(notes).items()}
     texts = {i: None if value is None else canonical(value) for i, value in merged.items()}
     return [texts[id(note)] for note in notes]
+
+
+def _details(
+    given: Distribution, seqs: Sequence[int], amounts: Sequence[int]
+) -> Sequence[str | None]:
+    """Write the detail of each entry, or of all at once: that of a lot by its pattern.
+
+    There is no debt to pay, so that all of the amount reaches the lot.
+    """
+    if given.lot is None:
+        return (None,)
+    pattern = detail_text(Detail(lots=((0, 0),), lot=given.lot))
+    before, _, after = pattern.partition("0,0")
+    return [f"{before}{seq},{amount}{after}" for seq, amount in zip(seqs, amounts, strict=True)]
+
+
+def _sealed_texts(
+    words: tuple[str, str, str, str | None],
+    metadata: Sequence[str | None],
+    details: Sequence[str | None],
+    count: int,
+) -> Iterable[bytes]:
+    """Write the texts of each entry as they are sealed; what is the same is written once."""
+    first = {text: checksum.texts_before_detail(*words, text) for text in set(metadata)}
+    if len(metadata) == len(details) == 1:
+        return repeat(first[metadata[0]] + checksum.detail_field(details[0]), count)
+    firsts = [first[text] for text in metadata]
+    lasts = [checksum.detail_field(text) for text in details]
+    return map(
+        add,
+        firsts if len(firsts) > 1 else firsts * count,
+        lasts if len(lasts) > 1 else lasts * count,
+    )

@@ -16,6 +16,7 @@ from bursar.ledger.commands import (
     Credit,
     Debit,
     Expire,
+    Extend,
     PlaceHold,
     Release,
     Reverse,
@@ -131,6 +132,18 @@ def _expire(command: Expire) -> Refusal | None:
     if command.origin is not None and not _is_text(command.origin):
         return _text("origin")
     return _number("keep", command.keep, 0)
+
+
+def _extend(command: Extend) -> Refusal | None:
+    if not _is_written(command.until):
+        return invalid("until", "must be an instant with a time zone")
+    if command.hold is not None and not _is_text(command.hold):
+        return _text("hold")
+    if command.origin is not None and not _is_text(command.origin):
+        return _text("origin")
+    if command.hold is not None and command.origin is not None:
+        return invalid("origin", "names lots, and hold a hold: at most one of them")
+    return None
 
 
 def _examine_lot(lot: LotTerms) -> Refusal | None:
@@ -257,4 +270,5 @@ _OWN: Final[dict[type, Callable[[Any], Refusal | None]]] = {
     SetLimit: _set_limit,
     SetState: _set_state,
     Expire: _expire,
+    Extend: _extend,
 }

@@ -119,6 +119,7 @@ def _fold_detail(position: Position, entry: Entry, detail: Detail) -> None:
     if detail.lot is not None:
         _open_lot(position, entry.seq, detail.lot)
     _change_lots(position, detail.lots)
+    _extend_lots(position, detail)
     if detail.hold is not None or entry.kind is Kind.HOLD:
         _fold_hold(position, entry, detail)
     if detail.reverses is not None:
@@ -156,6 +157,13 @@ def _change_lots(position: Position, remaining: Shares, held: Shares = ()) -> No
             position.open_lots += _is_open(new) - _is_open(old)
 
 
+def _extend_lots(position: Position, detail: Detail) -> None:
+    for seq in detail.extended:
+        parts = position.with_parts()
+        parts.lots[seq] = msgspec.structs.replace(parts.lots[seq], expires_at=detail.until)
+        parts.changed_lots.add(seq)
+
+
 def _fold_hold(position: Position, entry: Entry, detail: Detail) -> None:
     parts = position.with_parts()
     if entry.kind is Kind.HOLD:
@@ -171,6 +179,8 @@ def _fold_hold(position: Position, entry: Entry, detail: Detail) -> None:
         )
         position.open_holds += 1
         _change_lots(position, (), draws)
+    elif entry.kind is Kind.EXTEND:
+        hold = msgspec.structs.replace(parts.holds[detail.hold or ""], deadline=detail.until)
     else:
         old = parts.holds[detail.hold or ""]
         remaining = old.remaining + entry.held_change

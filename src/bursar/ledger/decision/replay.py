@@ -7,6 +7,7 @@ from bursar.ledger.commands import (
     Credit,
     Debit,
     Expire,
+    Extend,
     PlaceHold,
     Release,
     Reverse,
@@ -59,6 +60,8 @@ def _is_of(command: Command, entry: Entry) -> bool:
             return kind is Kind.STATE
         case Expire():
             return kind is Kind.EXPIRE
+        case Extend():
+            return kind is Kind.EXTEND
         case _:
             return False
 
@@ -112,6 +115,8 @@ def _own(ask: Ask, command: Command) -> dict[str, object]:
             return {"state": command.state}
         case Expire():
             return {"keep": command.keep, "origin": command.origin}
+        case Extend():
+            return {"until": command.until, "origin": command.origin, "hold": command.hold}
         case _:
             return {}
 
@@ -136,4 +141,5 @@ def _own_of(entry: Entry) -> dict[str, object]:
         "state": detail.state,
         "keep": detail.keep,
         "origin": detail.origin,
+        "until": detail.until,
     }

@@ -1,15 +1,15 @@
-"""What a batch writes, as columns for `write_batch`."""
+"""What a batch or a distribution writes, as columns for `write_batch` and `write_grants`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from psycopg.types.numeric import Int4, Int8
+from psycopg.types.numeric import Int2, Int4, Int8
 
 from bursar.ledger.decision.book import Book, detail_text
 from bursar.ledger.decision.distribution import PlainGrants
 from bursar.ledger.decision.position import Position
-from bursar.ledger.model import LONG_AGO, Entry, WalletState
+from bursar.ledger.model import LONG_AGO, Entry, LotTerms
 from bursar.platform.arrays import (
     Array,
     byteas,
@@ -57,76 +57,31 @@ def of_batch(book: Book) -> tuple[dict[str, Any], list[tuple[int, int]]]:
 
 
 def of_grants(grants: PlainGrants, key_id: int) -> dict[str, Any]:
-    """A distribution to plain wallets; those that are there come first, in order."""
-    wallets = grants.wallets
-    count = len(wallets.holder_ids)
-    there = sum(1 for seq in wallets.seqs if seq)
-    opened = range(there, count)
-    new = count - there
-    recorded = (grants.recorded_at,)
-    metadata = grants.metadata[there:] if len(grants.metadata) > 1 else [*grants.metadata] * new
-    totals = {
-        "t_asset_id": int4s((grants.asset_id,)),
-        "t_posting_id": int8s((grants.posting_id,)),
-        "t_kind": texts((grants.kind,)),
-        "t_house_account": texts((grants.house_account,)),
-        "t_day": dates((grants.recorded_at.date(),)),
-        "t_amount": texts((str(-sum(grants.amounts)),)),
-        "t_entries": int4s((count,)),
+    """A distribution to plain wallets, for `write_grants`."""
+    lot = grants.lot or LotTerms()
+    return {
+        "holder_id": int8s(grants.holder_ids),
+        "seq": int8s(grants.seqs),
+        "head": byteas(grants.heads),
+        **_ints("amount", grants.amounts),
+        **_texts("metadata", grants.metadata),
+        **_texts("detail", grants.details),
+        "count": Int8(len(grants.holder_ids)),
+        "new": Int8(grants.seqs.count(1)),
+        "asset_id": Int4(grants.asset_id),
+        "key_id": Int4(key_id),
+        "posting_id": Int8(grants.posting_id),
+        "effective_at": grants.effective_at,
+        "now": grants.recorded_at,
+        "kind": grants.kind,
+        "reference": grants.reference,
+        "house_account": grants.house_account,
+        "source": grants.source,
+        "lots": Int4(grants.lot is not None),
+        "lot_priority": Int2(lot.priority),
+        "lot_expires_at": lot.expires_at,
+        "lot_origin": lot.origin,
     }
-    return (
-        {
-            "w_holder_id": int8s(wallets.holder_ids),
-            **_ints("w_asset_id", (grants.asset_id,), int4s, Int4),
-            **_ints("w_entries", (1,), int4s, Int4),
-            "w_seq": int8s(grants.seqs),
-            "w_balance": int8s(grants.balances),
-            "w_head": byteas(grants.heads),
-            **_ints("w_held", (0,)),
-            **_ints("w_credit_limit", wallets.credit_limits),
-            **_ints("w_owed", (0,)),
-            **_ints("w_open_lots", (0,), int4s, Int4),
-            **_ints("w_open_holds", (0,), int4s, Int4),
-            **_instants("w_recorded_at", recorded),
-            **_texts("w_state", (WalletState.ACTIVE,)),
-            **_ints("w_posting_id", (grants.posting_id,)),
-            **_ints("w_amount", grants.amounts),
-            **_ints("w_held_change", (0,)),
-            **_instants("w_effective_at", (grants.effective_at,)),
-            **_texts("w_kind", (grants.kind,)),
-            **_texts("w_reference", (grants.reference,)),
-            **_texts("w_house_account", (grants.house_account,)),
-            **_texts("w_source", (grants.source,)),
-            **_texts("w_metadata", grants.metadata),
-            **_texts("w_detail", (None,)),
-            "e_holder_id": int8s([wallets.holder_ids[i] for i in opened]),
-            "e_asset_id": int4s((grants.asset_id,) * new),
-            "e_wallet": int8s([i + 1 for i in opened]),
-            "e_seq": int8s([grants.seqs[i] for i in opened]),
-            "e_posting_id": int8s((grants.posting_id,) * new),
-            "e_amount": int8s([grants.amounts[i] for i in opened]),
-            "e_held_change": int8s((0,) * new),
-            "e_balance": int8s([grants.balances[i] for i in opened]),
-            "e_effective_at": instants((grants.effective_at,) * new),
-            "e_recorded_at": instants(recorded * new),
-            "e_checksum": byteas([grants.heads[i] for i in opened]),
-            "e_kind": texts((grants.kind,) * new),
-            "e_reference": texts((grants.reference,) * new),
-            "e_house_account": texts((grants.house_account,) * new),
-            "e_source": texts((grants.source,) * new),
-            "e_metadata": texts(metadata),
-            "e_detail": texts((None,) * new),
-            "now": grants.recorded_at,
-            "key_id": Int4(key_id),
-            "existing": Int8(there),
-            "new": Int8(new),
-            "p_posting_id": int8s((grants.posting_id,)),
-        }
-        | totals
-        | of_lots(())
-        | of_holds(())
-        | of_reversals(())
-    )
 
 
 def of_wallets(moved: Sequence[Position], newest: Sequence[Entry]) -> dict[str, Any]:

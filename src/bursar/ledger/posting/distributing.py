@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
-from typing import Final
 
 from bursar.ledger.commands import AnyCommand
 from bursar.ledger.decision.book import Voice
@@ -13,17 +12,16 @@ from bursar.ledger.decision.distribution import (
     Note,
     PlainWallets,
     decide_plain,
+    is_untimely,
     without_wallet,
 )
 from bursar.ledger.model import MAX_AMOUNT, Asset, Refusal, Result, Status
-from bursar.ledger.posting import columns, store
+from bursar.ledger.posting import store
 from bursar.platform.collector import paused_collector
 from bursar.platform.database import CONTENTION, REFUSED_DATA, Connection
 
 PostRest = Callable[[Sequence[AnyCommand]], Awaitable[list[Result]]]
 """Posts commands the general way, on the same connection."""
-
-_NONE: Final = without_wallet(())
 
 
 async def distribute(
@@ -43,13 +41,11 @@ async def distribute(
     """
     amounts = dict(zip(given.holder_ids, given.amounts, strict=True))
     notes = None if given.notes is None else dict(zip(amounts, given.notes, strict=True))
-    done: set[int] = set()
-    if given.lot is None:
-        try:
-            async with connection.transaction() if in_tx else nullcontext():
-                done = await _grant_plain(connection, seal, asset, given, amounts, notes, voice)
-        except (*REFUSED_DATA, *CONTENTION):
-            done = set()
+    try:
+        async with connection.transaction() if in_tx else nullcontext():
+            done = await _grant_plain(connection, seal, asset, given, amounts, notes, voice)
+    except (*REFUSED_DATA, *CONTENTION):
+        done = set()
     rest = [
         given.credit(h, amount, None if notes is None else notes[h])
         for h, amount in amounts.items()
@@ -87,17 +83,21 @@ async def _grant_plain(
 ) -> set[int]:
     """Grant to the plain wallets; return the holders who now have it."""
     now, posting_ids = await store.open_batch(connection, 1)
-    if given.effective_at is not None and given.effective_at > now:
+    if is_untimely(given, now):
         return set()
-    most = MAX_AMOUNT - max(amounts.values())
-    there = await store.read_plain_wallets(connection, list(amounts), asset.asset_id, now, most)
-    new = _NONE
-    if len(there.holder_ids) < len(amounts):
-        seen = set(there.holder_ids)
+    wallets = await store.read_plain_wallets(
+        connection,
+        list(amounts),
+        asset.asset_id,
+        now,
+        MAX_AMOUNT - max(amounts.values()),
+        in_lots=given.lot is not None,
+    )
+    if len(wallets.holder_ids) < len(amounts):
+        seen = set(wallets.holder_ids)
         others = [holder_id for holder_id in amounts if holder_id not in seen]
-        found = await store.holders_without_wallet(connection, others, asset.asset_id)
-        new = without_wallet(found)
-    wallets = _joined(there, new)
+        new = await store.holders_without_wallet(connection, others, asset.asset_id)
+        wallets = _joined(wallets, without_wallet(new))
     if not wallets.holder_ids:
         return set()
     with paused_collector():
@@ -111,20 +111,15 @@ async def _grant_plain(
             now=now,
             seal=seal,
         )
-        values = columns.of_grants(grants, seal.key_id)
-    lost = await store.write_columns(connection, values, [voice])
-    done = set(wallets.holder_ids)
-    return done - {wallets.holder_ids[number - 1] for number in lost}
+    lost = await store.write_grants(connection, grants, seal.key_id, voice)
+    return set(wallets.holder_ids) - lost
 
 
 def _joined(there: PlainWallets, new: PlainWallets) -> PlainWallets:
     """Put wallets that are there before those that are not."""
-    if not new.holder_ids:
-        return there
     return PlainWallets(
         [*there.holder_ids, *new.holder_ids],
         [*there.seqs, *new.seqs],
         [*there.balances, *new.balances],
-        [*there.credit_limits, *new.credit_limits],
         [*there.heads, *new.heads],
     )

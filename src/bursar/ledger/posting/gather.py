@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bursar.ledger.commands import Capture, Release, Reverse, Transfer
+from bursar.ledger.commands import Capture, Extend, Release, Reverse, Transfer
 from bursar.ledger.decision.book import Ask, Book, Positions, Reference
 from bursar.ledger.decision.checksum import Seal
 from bursar.ledger.decision.refusals import unknown_wallet
@@ -86,7 +86,7 @@ class Reading:
         return given - await store.known_holders(self._connection, list(given)) if given else given
 
     async def _read_parts(self, book: Book, asks: Sequence[Ask]) -> None:
-        """Read open lots, holds that are due, and what captures, releases and reversals name.
+        """Read open lots, holds that are due, and the holds and entries that commands name.
 
         Lots come last, so that those which a hold or an entry names are there, however new it is.
         """
@@ -95,7 +95,7 @@ class Reading:
         undone: list[Entry] = []
         for ask in asks:
             match ask.command:
-                case Capture(hold=hold) | Release(hold=hold):
+                case Capture(hold=hold) | Release(hold=hold) | Extend(hold=str(hold)):
                     holds.append((*ask.key, hold))
                 case Reverse(target=target):
                     entry = book.known.get((*ask.key, target))

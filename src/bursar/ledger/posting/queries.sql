@@ -206,7 +206,8 @@ with mine as not materialized (
            as l (holder_id, asset_id, wallet, seq, remaining, held, priority, expires_at, origin)
      where l.wallet <> all ((select numbers from lost)::bigint[])
         on conflict (holder_id, asset_id, seq) do update
-       set remaining = excluded.remaining, held = excluded.held, open = excluded.open
+       set remaining = excluded.remaining, held = excluded.held, open = excluded.open,
+           expires_at = excluded.expires_at
 ), holds as (
     insert into bursar.holds (holder_id, asset_id, seq, remaining, placed_at, deadline, reference,
                               state, draws)
@@ -220,7 +221,8 @@ with mine as not materialized (
                  state, draws)
      where h.wallet <> all ((select numbers from lost)::bigint[])
         on conflict (holder_id, asset_id, reference) do update
-       set remaining = excluded.remaining, state = excluded.state, draws = excluded.draws
+       set remaining = excluded.remaining, state = excluded.state, draws = excluded.draws,
+           deadline = excluded.deadline
 ), reversals as (
     insert into bursar.reversals (holder_id, asset_id, seq, reversed)
     select r.holder_id, r.asset_id, r.seq, r.reversed
@@ -299,23 +301,3 @@ update bursar.economy
    set epoch = epoch + (system_identifier <> 0)::integer,
        system_identifier = %(system_identifier)s
  where system_identifier <> %(system_identifier)s;
-
--- name: read_plain_wallets
--- Of these holders' wallets those on which nothing but the balance bears: active, without lots,
--- holds or debt to withhold, not ahead of the clock, and with room for what is to come.
-select w.holder_id, w.seq, w.balance, w.credit_limit, w.head
-  from bursar.wallets w
- where w.holder_id = any (%(holder_ids)s::bigint[])
-   and w.asset_id = %(asset_id)s
-   and w.open_lots = 0 and w.open_holds = 0 and w.owed = 0 and w.held = 0
-   and w.state = 'active'
-   and w.recorded_at <= %(now)s
-   and w.balance <= %(most)s;
-
--- name: holders_without_wallet
--- Of these numbers those of holders who have no wallet in an asset.
-select h.holder_id
-  from bursar.holder_ids h
- where h.holder_id = any (%(holder_ids)s::bigint[])
-   and not exists (select from bursar.wallets w
-                    where w.holder_id = h.holder_id and w.asset_id = %(asset_id)s);

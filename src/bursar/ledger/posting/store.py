@@ -10,7 +10,7 @@ from psycopg.types.numeric import Int4, Int8
 
 from bursar.ledger.catalogue import KINDS
 from bursar.ledger.decision.book import Book, Positions, Reference, Voice
-from bursar.ledger.decision.distribution import PlainWallets, without_wallet
+from bursar.ledger.decision.distribution import PlainGrants, PlainWallets, without_wallet
 from bursar.ledger.decision.position import Position
 from bursar.ledger.model import (
     Asset,
@@ -29,6 +29,7 @@ from bursar.platform.database import Connection, fetch
 from bursar.platform.sql import Queries
 
 QUERIES: Final = Queries("bursar.ledger.posting")
+GRANTS: Final = Queries("bursar.ledger.posting", "grants.sql")
 _DETAIL: Final = msgspec.json.Decoder(Detail)
 
 
@@ -169,34 +170,48 @@ async def write_batch(
     """
     with paused_collector():
         values, keys = columns.of_batch(book)
-    lost = await write_columns(connection, values, voices)
-    return {WalletKey(*keys[number - 1]) for number in lost}
-
-
-async def write_columns(
-    connection: Connection, values: dict[str, Any], voices: Sequence[Voice]
-) -> list[int]:
-    """Write a batch that is in columns; return the numbers of the wallets that had moved."""
     values["p_actor"] = texts([actor for actor, _ in voices])
     values["p_reason"] = texts([reason for _, reason in voices])
     row = await _one(connection, "write_batch", values)
-    return list(row[0])
+    return {WalletKey(*keys[number - 1]) for number in row[0]}
+
+
+async def write_grants(
+    connection: Connection, grants: PlainGrants, key_id: int, voice: Voice
+) -> set[int]:
+    """Write a distribution; return the holders whose wallets had moved meanwhile.
+
+    Nothing of those is written, everything of the others is.
+    """
+    with paused_collector():
+        values = columns.of_grants(grants, key_id)
+    values["actor"], values["reason"] = voice
+    rows = await fetch(connection, GRANTS.numbered("write_grants"), values)
+    return set(rows[0][0])
 
 
 async def read_plain_wallets(
-    connection: Connection, holder_ids: Sequence[int], asset_id: int, now: datetime, most: int
+    connection: Connection,
+    holder_ids: Sequence[int],
+    asset_id: int,
+    now: datetime,
+    most: int,
+    *,
+    in_lots: bool,
 ) -> PlainWallets:
     """Read, by column, the wallets on which nothing but the balance bears, in order.
 
-    ``most`` is the largest balance that leaves room.
+    ``most`` is the largest balance that leaves room; ``in_lots`` is whether what comes is to lie in
+    lots.
     """
     values = {
         "holder_ids": int8s(holder_ids),
         "asset_id": Int4(asset_id),
         "now": now,
         "most": Int8(most),
+        "in_lots": in_lots,
     }
-    rows = await _all(connection, "read_plain_wallets", values)
+    rows = await fetch(connection, GRANTS.numbered("read_plain_wallets"), values)
     rows.sort()
     return PlainWallets(*zip(*rows, strict=True)) if rows else without_wallet(())
 
@@ -206,7 +221,7 @@ async def holders_without_wallet(
 ) -> list[int]:
     """Say which of these numbers belong to holders without a wallet in the asset, in order."""
     values = {"holder_ids": int8s(holder_ids), "asset_id": Int4(asset_id)}
-    rows = await _all(connection, "holders_without_wallet", values)
+    rows = await fetch(connection, GRANTS.numbered("holders_without_wallet"), values)
     return sorted(row[0] for row in rows)
 
 

@@ -29,13 +29,14 @@ _MOST_DRAWS: Final = 1_000
 
 
 class Draw(msgspec.Struct, frozen=True):
-    """What one entry took from a lot (negative) or gave back to it."""
+    """What one entry took from a lot (negative) or gave back to it; or, of 0, more time."""
 
     seq: int
     kind: Kind
     reference: str
     amount: int
     recorded_at: datetime
+    until: datetime | None = None
 
 
 class LotStory(msgspec.Struct, frozen=True):
@@ -94,8 +95,8 @@ async def _stories(
     opened = {entry.seq: entry for entry in map(store.entry_of, rows)}
     rows = await fetch(connection, QUERIES.numbered("read_draws"), values)
     draws: dict[int, list[Draw]] = {seq: [] for seq in seqs}
-    for lot, amount, seq, kind, reference, recorded_at in rows:
-        draws[lot].append(Draw(seq, Kind(kind), reference, amount, recorded_at))
+    for lot, amount, seq, kind, reference, recorded_at, until in rows:
+        draws[lot].append(Draw(seq, Kind(kind), reference, amount, recorded_at, until))
     postings = await read_postings(connection, [entry.posting_id for entry in opened.values()])
     return tuple(
         LotStory(

@@ -202,15 +202,21 @@ select e.holder_id, e.asset_id, e.seq, e.posting_id, e.kind, e.amount, e.held_ch
    and e.seq = any (%(seqs)s::bigint[]);
 
 -- name: read_draws
--- What later entries took from some lots or gave back, the newest first.
-select (s.share ->> 0)::bigint, (s.share ->> 1)::bigint, e.seq, e.kind, e.reference, e.recorded_at
+-- What later entries took from some lots, gave back or gave more time, the newest first.
+select s.lot, s.amount, e.seq, e.kind, e.reference, e.recorded_at, s.until
   from bursar.entries e
- cross join lateral json_array_elements(e.detail -> 'lots') as s (share)
+ cross join lateral (
+       select (x.share ->> 0)::bigint, (x.share ->> 1)::bigint, null::timestamptz
+         from json_array_elements(e.detail -> 'lots') as x (share)
+        union all
+       select x.lot::bigint, 0, (e.detail ->> 'until')::timestamptz
+         from json_array_elements_text(e.detail -> 'extended') as x (lot)
+       ) as s (lot, amount, until)
  where e.holder_id = %(holder_id)s and e.asset_id = %(asset_id)s
    and e.seq > %(first)s
    and e.detail is not null
-   and (s.share ->> 0)::bigint = any (%(lots)s::bigint[])
-   and (s.share ->> 0)::bigint <> e.seq
+   and s.lot = any (%(lots)s::bigint[])
+   and s.lot <> e.seq
  order by e.seq desc
  limit %(limit)s;
 

@@ -17,7 +17,7 @@ create table bursar.programs (
 ) with (fillfactor = 70);
 
 create table bursar.program_versions (
-    program_id  integer      not null references bursar.programs (program_id),
+    program_id  integer      not null,
     version     integer      not null,
     definition  json         not null,
     made_at     timestamptz  not null,
@@ -69,7 +69,7 @@ create table bursar.program_streaks (
 
 create table bursar.runs (
     run_id        bigint       not null generated always as identity,
-    program_id    integer      references bursar.programs (program_id),
+    program_id    integer,
     version       integer,
     kind          text         not null collate "C",
     state         text         not null collate "C",
@@ -80,7 +80,7 @@ create table bursar.runs (
     as_of         timestamptz  not null,
     reference     text         collate "C",
     amount        bigint,
-    target_run    bigint       references bursar.runs (run_id),
+    target_run    bigint,
     policy        text         collate "C",
     dry_run       boolean      not null,
     holders       bigint       not null,
@@ -112,7 +112,7 @@ create index runs_open on bursar.runs (run_id) where state in ('waiting', 'runni
 -- A part of a run: a range of holders, or those named. It is claimed in the transaction that posts
 -- it, and knows that transaction, so that what it gave can be found again.
 create table bursar.run_chunks (
-    run_id        bigint    not null references bursar.runs (run_id),
+    run_id        bigint    not null,
     chunk_no      integer   not null,
     first_holder  bigint    not null,
     last_holder   bigint    not null,
@@ -131,7 +131,7 @@ create table bursar.run_chunks (
 create index run_chunks_open on bursar.run_chunks (run_id, chunk_no) where done_at is null;
 
 create table bursar.run_failures (
-    run_id       bigint       not null references bursar.runs (run_id),
+    run_id       bigint       not null,
     holder_id    bigint       not null,
     attempts     integer      not null,
     failed_at    timestamptz  not null,
@@ -146,7 +146,7 @@ create index run_failures_due on bursar.run_failures (retry_at)
     where resolved_at is null and retry_at is not null;
 
 create table bursar.run_exclusions (
-    run_id     bigint  not null references bursar.runs (run_id),
+    run_id     bigint  not null,
     holder_id  bigint  not null,
     reason     text    not null collate "C",
     constraint run_exclusions_pkey primary key (holder_id, run_id)

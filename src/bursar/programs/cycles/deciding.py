@@ -12,7 +12,7 @@ from bursar.programs.model import Override, Period, Program, Rolling
 from bursar.programs.references import reference_of
 from bursar.programs.rolling import Dues, decide, grace_end, interval_days, key_of
 from bursar.programs.runs.awarding import PAUSED, own_verdict
-from bursar.programs.runs.model import Awards, Chunk
+from bursar.programs.runs.model import Awards, Chunk, Group
 from bursar.programs.runs.work import Decided, Work
 
 MINIMUM_DAYS: Final = "minimum_days"
@@ -74,6 +74,7 @@ class _Decision:
         self._as_of = as_of
         self._judges: dict[datetime | None, Judge] = {}
         self._dues: dict[tuple[object, ...], Dues] = {}
+        self._groups: dict[tuple[datetime, datetime], Group] = {}
         names = {n for _, e in rules.conditions for n in e.names}
         names |= rules.formula.names if rules.formula is not None else set()
         self._period_counts = any(n.startswith("period.") or n in DERIVED for n in names)
@@ -115,9 +116,7 @@ class _Decision:
                 self.awards.fail(one.holder_id, *verdict.failure)
             elif verdict.amount:
                 until = dues.pay[n + 1] if n + 1 < len(dues.pay) else dues.next.due_at
-                period = self._period(due_at, until, tier)
-                reference = reference_of(self._program, period.key, due_at)
-                group = self.awards.group(reference, period)
+                group = self._group(due_at, until, tier)
                 group.holder_ids.append(one.holder_id)
                 group.amounts.append(verdict.amount)
                 group.notes.append(note)
@@ -169,6 +168,15 @@ class _Decision:
                 catch_up=self._program.catch_up,
                 late_hours=self._program.late_hours,
             )
+        return found
+
+    def _group(self, due_at: datetime, until: datetime, tier: str) -> Group:
+        """Find the awards of an occurrence; many holders are due at the same instant."""
+        found = self._groups.get((due_at, until))
+        if found is None:
+            period = self._period(due_at, until, tier)
+            reference = reference_of(self._program, period.key, due_at)
+            found = self._groups[due_at, until] = self.awards.group(reference, period)
         return found
 
     def _judge_of(self, due_at: datetime) -> Judge:
