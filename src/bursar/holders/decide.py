@@ -66,8 +66,12 @@ def decide(
         key = change.external_id
         before = decided.created.get(key) or decided.changed.get(key) or known.get(key)
         refusal = malformed or _in_future(change, now)
-        after = begin(change, now) if before is None else before
-        if refusal is None and before is not None:
+        if refusal is not None:
+            decided.answers.append(("refused", refusal))
+            continue
+        if before is None:
+            after = begin(change, now)
+        else:
             after, refusal = amend(before, change, now)
         if refusal is None and unique:
             refusal = _give_names(decided, owner_of, unique, before, after)
@@ -152,7 +156,8 @@ def merged(text: str, change: Mapping[str, Any] | None) -> str:
     """Put attributes over those known, None taking one away; canonical JSON text."""
     if change is None:
         return "{}"
-    both: dict[str, Any] = {**msgspec.json.decode(text), **change}
+    both: dict[str, Any] = msgspec.json.decode(text) if text != "{}" else {}
+    both |= change
     return canonical({name: value for name, value in both.items() if value is not None})
 
 
@@ -167,7 +172,7 @@ def past_of(before: Holder, until: datetime, now: datetime, voice: tuple[str, st
         before.verified,
         before.subscription_start,
         before.billing_anchor,
-        now,
+        max(now, until),
         *voice,
     )
 

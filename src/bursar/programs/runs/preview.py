@@ -1,7 +1,7 @@
 """What a run would come to, decided as the run itself decides, and nothing written (P6)."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from bursar.holders.store_people import highest_holder_id
@@ -21,7 +21,7 @@ async def preview(
     connection: Connection,
     work: Work,
     *,
-    holder_ids: list[int] | None = None,
+    holder_ids: Sequence[int] | None = None,
     size: int = CHUNK,
 ) -> AsyncIterator[Awards]:
     """Decide chunk after chunk, for everybody or for these holders; who is paid is left out."""
@@ -45,7 +45,7 @@ async def estimate(
     connection: Connection,
     work: Work,
     *,
-    holder_ids: list[int] | None = None,
+    holder_ids: Sequence[int] | None = None,
     seen: Callable[[Awards], None] | None = None,
 ) -> Estimate:
     """Add up a preview; ``seen`` is shown each part of it."""

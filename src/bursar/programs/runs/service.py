@@ -170,12 +170,11 @@ class Runs:
             made = await runs.add_run(connection, new)
             if made is None:
                 return await self._granted_before(connection, new)
+            chosen: Sequence[int] | None = None
             if run is not None:
                 chosen = await holders_of(connection, await steer.get_run(connection, run))
             elif holders is not None:
                 chosen = await self._holders.numbers(holders)
-            else:
-                chosen = None
             await _lay_out(connection, made, chosen)
         await self._clear(made)
         return made
@@ -347,7 +346,7 @@ async def holders_of(connection: Connection, run: Run) -> list[int]:
     return sorted(found)
 
 
-async def _lay_out(connection: Connection, run_id: RunId, chosen: list[int] | None) -> None:
+async def _lay_out(connection: Connection, run_id: RunId, chosen: Sequence[int] | None) -> None:
     """Cut these holders, or all, into chunks."""
     if chosen is not None:
         await runs.add_listed(connection, run_id, chosen, CHUNK)
