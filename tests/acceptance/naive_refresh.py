@@ -1,10 +1,10 @@
 """What the subscribers of the refresh economy must have, in the plainest way; nothing from Bursar.
 
 Every thirty days from the creation of the account, put back by 0–29 days that a hash of the id
-chooses: 1,000 for `free`, 20,000 for `pro`, for whose subscription is neither canceled nor past due.
-Who is not so when due has until 31 days after the occurrence before; who still is not then goes
-without. Nothing within 29 days of the last award. Of several that are due only the newest is given,
-and however late one is given, the next is where it was (P1, P9, H3).
+chooses: 1,000 for `free`, 20,000 for `pro`, unless the subscription is canceled or past due. Who is
+left out so when due has until 31 days after the occurrence before, and then goes without. Nothing
+is given within 29 days of the last award. Of several that are due only the newest is given, and
+however late one is given, the next is where it was (P1, P9, H3).
 """
 
 from dataclasses import dataclass
@@ -75,9 +75,7 @@ def put_back_by(name: str) -> int:
     return int.from_bytes(sha256(f"0:{name}".encode()).digest()[:8], "big") % 30
 
 
-def as_known(
-    one: Subscriber, happenings: list[Happening], instant: datetime
-) -> tuple[str, str]:
+def as_known(one: Subscriber, happenings: list[Happening], instant: datetime) -> tuple[str, str]:
     """Status and tier at an instant."""
     status, tier = "canceled" if one.churned else "active", one.tier
     for happening in happenings:

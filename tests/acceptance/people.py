@@ -5,7 +5,7 @@ from tests.acceptance.churn import IMPORTED, Happening, Subscriber, joins_later
 
 
 def imported(subscribers: list[Subscriber]) -> list[HolderChange]:
-    """Everybody who is there at the import; whose subscription is yet to begin has just signed up."""
+    """Everybody who is there at the import, if only to subscribe from some day of January on."""
     return [
         HolderChange(
             one.name,

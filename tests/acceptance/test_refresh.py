@@ -3,7 +3,6 @@
 A year over real subscribers, against a plain reckoning; and the plan's own figures.
 """
 
-from collections import Counter
 from datetime import timedelta
 
 import pytest

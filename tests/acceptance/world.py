@@ -6,7 +6,8 @@ from pathlib import Path
 
 import psycopg
 
-from bursar.economy.parse import parse
+from bursar.economy.model import VersionState
+from bursar.economy.service import EconomyService
 from bursar.holders.model import HolderChange
 from bursar.ledger import Ledger
 from bursar.ledger.commands import AnyCommand
@@ -39,6 +40,7 @@ class World:
     def __init__(self, ledger: Ledger, owner: psycopg.Connection) -> None:
         self.ledger = ledger
         self.programs = Programs(ledger)
+        self._economy = EconomyService(ledger, self.programs)
         self.now = _EPOCH
         self._owner = owner
         owner.execute(
@@ -56,12 +58,8 @@ class World:
 
     async def apply(self, text: str) -> None:
         """Put an economy file in force."""
-        economy = parse(text)
-        for code, scale in economy.assets.items():
-            await self.ledger.add_asset(code, scale=scale)
-        async with self.ledger.database.transaction() as connection:
-            for program in economy.programs.values():
-                await self.programs.put(connection, program, actor="test:owner", reason="play")
+        applied = await self._economy.apply(text, actor="test:owner", reason="play")
+        assert applied.version.state is VersionState.APPLIED
 
     async def enrol(self, changes: Iterable[HolderChange]) -> None:
         """Enrol or change people; none may be refused."""
