@@ -3,12 +3,9 @@
 The economies are the examples with another schedule; a worker wakes when something is due.
 """
 
-from datetime import UTC, datetime, timedelta
-
-import pytest
+from datetime import datetime
 
 from bursar.holders.model import HolderChange
-from bursar.programs.model import Override
 from tests.acceptance.world import World, at, example
 
 MONTHLY = 'schedule = { every = "month", day = 1, at = "00:00" }'
