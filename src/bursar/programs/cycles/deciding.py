@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from bursar.holders.model import People
+from bursar.holders.store_people import read_people, read_these
 from bursar.platform.database import Connection
+from bursar.programs import store as programs
 from bursar.programs.cycles import store
 from bursar.programs.cycles.store import CycleMove, HolderCycle
 from bursar.programs.judge import DERIVED, Judge, Rules
@@ -28,8 +30,6 @@ async def decide_due(
     work: Work,
     schedule: Rolling,
     chunk: Chunk,
-    people: People,
-    overrides: dict[int, Override],
 ) -> Decided:
     """Decide for whoever of a chunk is due (P1, P9); cycles move on once the awards are posted."""
     as_of = work.run.as_of
@@ -39,11 +39,15 @@ async def decide_due(
         )
     else:
         cycles = await store.read_of(connection, work.program_id, chunk.holder_ids)
+    due = [one for one in cycles if one.cycle.due_at <= as_of]
+    people = await _people_of(connection, work, chunk, [one.holder_id for one in due])
+    overrides = await programs.read_overrides(
+        connection, work.program_id, chunk.first_holder, chunk.last_holder, chunk.holder_ids
+    )
     decision = _Decision(work.program, schedule, work.compiled.rules, as_of)
     facts_of = dict(zip(people.holder_ids, people.facts, strict=True))
-    for one in cycles:
-        if one.cycle.due_at <= as_of:
-            decision.decide(one, facts_of.get(one.holder_id), overrides.get(one.holder_id, _AS_ALL))
+    for one in due:
+        decision.decide(one, facts_of.get(one.holder_id), overrides.get(one.holder_id, _AS_ALL))
 
     async def settle(failed: frozenset[int]) -> None:
         moves = [
@@ -53,6 +57,17 @@ async def decide_due(
         await store.move(connection, work.program_id, moves)
 
     return Decided(decision.awards, settle)
+
+
+async def _people_of(connection: Connection, work: Work, chunk: Chunk, due: list[int]) -> People:
+    """Read those who are due: by name, unless they are most of the chunk's range.
+
+    On an ordinary day one in thirty is due, and the range of a chunk is as much wider.
+    """
+    facts = work.judge.facts
+    if 2 * len(due) < chunk.last_holder - chunk.first_holder + 1:
+        return await read_these(connection, facts, due)
+    return await read_people(connection, facts, first=chunk.first_holder, last=chunk.last_holder)
 
 
 class _Moved(NamedTuple):

@@ -17,24 +17,32 @@ from bursar.programs.runs.work import Decided, Work
 
 async def decide(connection: Connection, work: Work, chunk: Chunk) -> Decided:
     """Decide who in a chunk is given what; nothing is written yet (P6)."""
-    schedule = work.program.schedule
+    if work.run.kind is RunKind.GRANT:
+        return Decided(_decide_grant(work, *await _everybody(connection, work, chunk)))
+    match work.program.schedule:
+        case Calendar(zone=zone):
+            people, overrides = await _everybody(connection, work, chunk)
+            pasts = await read_past(connection, unsettled(people, work.run.period.start))
+            terms = terms_of(work, zone)
+            return Decided(award_period(work.judge, people, overrides, pasts, terms))
+        case Once():
+            return Decided(_decide_once(work, *await _everybody(connection, work, chunk)))
+        case Rolling() as rolling:
+            return await decide_due(connection, work, rolling, chunk)
+        case Claim() as claim:
+            people, overrides = await _everybody(connection, work, chunk)
+            return await decide_claims(connection, work, claim, chunk, people, overrides)
+
+
+async def _everybody(
+    connection: Connection, work: Work, chunk: Chunk
+) -> tuple[People, dict[int, Override]]:
+    """Read the people of a chunk, and what operators have set for them."""
     people = await people_of(connection, work.judge.facts, chunk)
     overrides = await store.read_overrides(
         connection, work.program_id, chunk.first_holder, chunk.last_holder, chunk.holder_ids
     )
-    if work.run.kind is RunKind.GRANT:
-        return Decided(_decide_grant(work, people, overrides))
-    match schedule:
-        case Calendar():
-            pasts = await read_past(connection, unsettled(people, work.run.period.start))
-            terms = terms_of(work, schedule.zone)
-            return Decided(award_period(work.judge, people, overrides, pasts, terms))
-        case Once():
-            return Decided(_decide_once(work, people, overrides))
-        case Rolling() as rolling:
-            return await decide_due(connection, work, rolling, chunk, people, overrides)
-        case Claim() as claim:
-            return await decide_claims(connection, work, claim, chunk, people, overrides)
+    return people, overrides
 
 
 async def people_of(connection: Connection, facts: Sequence[str], chunk: Chunk) -> People:
