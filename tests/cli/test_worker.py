@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -42,9 +43,9 @@ def wait_for_runs(url: str, states: list[str]) -> None:
     ):
         conn.execute(_TELL)
         listener.execute("listen told")
-        told = listener.notifies(timeout=60)
-        while conn.execute(query).fetchone() != (states,):
-            next(told)
+        with closing(listener.notifies(timeout=60)) as told:
+            while conn.execute(query).fetchone() != (states,):
+                next(told)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -32,8 +32,12 @@ def declare(
             output.emit(made)
         else:
             output.say(
-                f"outage {made.outage_id}: {output.instant(made.starts_at)} to"
-                f" {output.instant(made.ends_at)} UTC is on record"
+                f"outage {made.outage_id}: {output.instant(starts_at)} to"
+                f" {output.instant(ends_at)} UTC is on record"
+            )
+            output.say(
+                f"{made.extended} wallets and holds have more time,"
+                f" {made.given_back} expired lots are given back"
             )
 
     with_programs(where, act)

@@ -130,6 +130,11 @@ update bursar.operator_alerts
  where alert_id = %(alert_id)s and resolved_at is null
 returning alert_id;
 
+-- name: find_outage
+-- The outage of this very window, if it has been declared.
+select o.outage_id from bursar.outages o
+ where o.starts_at = %(starts_at)s and o.ends_at = %(ends_at)s;
+
 -- name: add_outage
 -- A window in which holders could not act, on record (P23).
 insert into bursar.outages (starts_at, ends_at, declared_at, actor, reason)

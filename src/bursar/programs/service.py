@@ -20,6 +20,7 @@ from bursar.programs.model import (
     Program,
     ProgramVersion,
 )
+from bursar.programs.outages import Declared, declare
 from bursar.programs.overrides import check_override, set_override
 from bursar.programs.runs.execute import Executor
 from bursar.programs.runs.model import Estimate
@@ -152,6 +153,12 @@ class Programs:
         async with self._database.connection() as connection:
             if not await store.resolve_alert(connection, alert_id, actor):
                 raise Missing("alert_unknown", f"there is no open alert {alert_id}", alert=alert_id)
+
+    async def declare_outage(
+        self, starts_at: datetime, ends_at: datetime, *, actor: str, reason: str
+    ) -> Declared:
+        """Declare that holders could not act between two instants (P23); see `outages`."""
+        return await declare(self.ledger, starts_at, ends_at, actor=actor, reason=reason)
 
     async def outages(self) -> list[Outage]:
         """List the windows declared, the earliest first."""

@@ -226,6 +226,12 @@ async def resolve_alert(connection: Connection, alert_id: int, actor: str) -> bo
     return bool(await _all(connection, "resolve_alert", values))
 
 
+async def find_outage(connection: Connection, starts_at: datetime, ends_at: datetime) -> int | None:
+    """Find the outage of this very window."""
+    rows = await _all(connection, "find_outage", {"starts_at": starts_at, "ends_at": ends_at})
+    return rows[0][0] if rows else None
+
+
 async def add_outage(
     connection: Connection, starts_at: datetime, ends_at: datetime, *, actor: str, reason: str
 ) -> int:
