@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "migrate": "Bring the database's schema up to this program.",
     "asset": "Add and list kinds of credit.",
     "wallet": "Look into a wallet, freeze it, set its limit.",
+    "holders": "The directory of people: import, show, change, erase.",
     "post": "Post a file of commands, or a stream of them.",
     "journal": "List the entries of all wallets, the newest first.",
     "sweep": "Put into the books what time has done: lapses and expiries.",
