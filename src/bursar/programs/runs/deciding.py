@@ -10,6 +10,7 @@ from bursar.programs.claims.deciding import decide_claims
 from bursar.programs.cycles.deciding import decide_due
 from bursar.programs.model import Calendar, Claim, Once, Override, Rolling, RunKind
 from bursar.programs.references import reference_of
+from bursar.programs.runs.already import leave_out_kept
 from bursar.programs.runs.awarding import Terms, award_period, unsettled
 from bursar.programs.runs.model import Awards, Chunk
 from bursar.programs.runs.work import Decided, Work
@@ -28,7 +29,9 @@ async def decide(connection: Connection, work: Work, chunk: Chunk) -> Decided:
         case Calendar():
             pasts = await read_past(connection, unsettled(people, work.run.period.start))
             terms = terms_of(work, schedule.zone)
-            return Decided(award_period(work.judge, people, overrides, pasts, terms))
+            awards = award_period(work.judge, people, overrides, pasts, terms)
+            await leave_out_kept(connection, work, awards)
+            return Decided(awards)
         case Once():
             return Decided(_decide_once(work, people, overrides))
         case Rolling() as rolling:

@@ -27,6 +27,7 @@ from bursar.programs.model import (
     Terms,
 )
 from bursar.programs.runs import store
+from bursar.programs.runs.already import leave_out_paid
 from bursar.programs.runs.awarding import ALREADY_PAID
 from bursar.programs.runs.deciding import decide
 from bursar.programs.runs.model import Awards, Chunk, Group, Run
@@ -82,11 +83,15 @@ class Executor:
                     after_chunk()
             return done
 
-        done = sum(await asyncio.gather(*(lane() for _ in range(lanes))))
-        async with self._ledger.database.connection() as connection:
-            for finished in await store.finish_runs(connection):
-                self._works.pop(finished, None)
-        return done
+        done = 0
+        while True:
+            more = sum(await asyncio.gather(*(lane() for _ in range(lanes))))
+            async with self._ledger.database.connection() as connection:
+                for finished in await store.finish_runs(connection):
+                    self._works.pop(finished, None)
+            done += more
+            if not more or (stop is not None and stop.is_set()):
+                return done  # else a later period may have waited for this one
 
     async def work_one(self, run_id: RunId | None = None) -> bool:
         """Claim a chunk and do it; False if there is none."""
@@ -140,6 +145,9 @@ class Executor:
         """Post the awards; whoever has theirs already, or is refused, is told apart."""
         run, program = work.run, work.program
         awarded = amount = 0
+        if program.terms.rollover_cap is not None:
+            # what a period has given is not of an earlier one: it must not expire beyond the cap
+            await leave_out_paid(connection, run.asset, awards)
         for group in awards.groups.values():
             if not group.holder_ids:
                 continue
