@@ -62,6 +62,15 @@ select c.epoch, c.xid::text
             else c.chunk_no = %(source_chunk)s end
  order by c.chunk_no;
 
+-- name: joiners_of
+-- The runs for those who joined after a period's run began, unless they are taken back.
+select j.run_id
+  from bursar.runs r
+  join bursar.runs j using (program_id, period_key, generation)
+ where r.run_id = %(run_id)s and r.kind = 'scheduled' and j.kind = 'joiners'
+   and j.state not in ('reverting', 'reverted')
+ order by j.run_id;
+
 -- name: set_estimate
 -- What a run would come to.
 update bursar.runs set estimate = %(estimate)s::text::json where run_id = %(run_id)s;

@@ -83,7 +83,9 @@ async def revert(
 ) -> RunId:
     """Start the run that takes back what another gave; a second time is refused (P6).
 
-    Waits for whoever works on a chunk of it. Raises `Rejected` ``run_state``.
+    With a period's run those for its joiners are taken back as well, each by a run of its own:
+    were the period then run again, joiners would otherwise be paid twice (P5). Waits for whoever
+    works on a chunk. Raises `Rejected` ``run_state``, also where joiners are just being paid.
     """
     run = await get_run(connection, run_id)
     if run.kind is RunKind.REVERT:
@@ -115,6 +117,8 @@ async def revert(
     if made is None:
         raise Rejected("run_state", f"{run.name} has been reverted", state=RunState.REVERTED)
     await store.add_copied(connection, made, run_id)
+    for joined in await store.read_joiners(connection, run_id):
+        await revert(connection, joined, policy, actor=actor, reason=reason)
     return made
 
 

@@ -123,6 +123,11 @@ async def read_sources(
     return [(row[0], int(row[1])) for row in await _all(connection, "read_sources", values)]
 
 
+async def read_joiners(connection: Connection, run_id: RunId) -> list[RunId]:
+    """Find the runs that paid those who joined a period later than its run."""
+    return [RunId(row[0]) for row in await _all(connection, "joiners_of", {"run_id": Int8(run_id)})]
+
+
 async def set_holders(connection: Connection, run_id: RunId, holders: int) -> None:
     """Say how many holders a run has before it."""
     await _all(connection, "set_holders", {"run_id": Int8(run_id), "holders": Int8(holders)})
@@ -179,15 +184,10 @@ async def reserve_day(connection: Connection, program_id: int, amount: int, ceil
 
 
 async def finish_runs(connection: Connection) -> list[RunId]:
-    """End the runs whose last chunk is done, and name them; in a transaction.
-
-    They are held first and looked at again then, so that none ends while a retry adds to it.
-    """
+    """End the runs whose last chunk is done, in a transaction: held first, then looked at again."""
     held = [row[0] for row in await _all(connection, "hold_done_runs")]
-    if not held:
-        return []
     values = {"run_ids": int8s(held)}
-    return [RunId(row[0]) for row in await _all(connection, "finish_runs", values)]
+    return [RunId(row[0]) for row in await _all(connection, "finish_runs", values)] if held else []
 
 
 async def read_runs(
