@@ -54,23 +54,29 @@ class Hand:
 
     def kill(self) -> None:
         """End it where it stands; it must have been alive."""
-        self._end(signal.SIGKILL, -signal.SIGKILL)
+        self._signal(signal.SIGKILL)
+        assert self.ended() == -signal.SIGKILL
 
-    def stop(self) -> None:
-        """Ask it to end, and wait until it has done so without a complaint."""
-        self._end(signal.SIGTERM, 0)
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._signal(signal.SIGTERM)
 
-    def _end(self, number: signal.Signals, answer: int) -> None:
+    def ended(self) -> int | None:
+        """Wait for its end, and tell how it was."""
+        self._process.join(PATIENCE_S)
+        answer: int | None = self._process.exitcode
+        return answer
+
+    def _signal(self, number: signal.Signals) -> None:
         assert self.alive, f"a worker ended by itself: {self._process.exitcode}"
         os.kill(self.pid, number)
-        self._process.join(PATIENCE_S)
-        assert self._process.exitcode == answer
 
     def give_up(self) -> None:
         """End it whatever became of it."""
         if self.alive:
             self._process.kill()
         self._process.join(PATIENCE_S)
+        self.chunks()
         self._told.close()
 
 
@@ -81,7 +87,7 @@ class Crew:
         self.hands: list[Hand] = []
         self._url = url
         self._chunk = chunk
-        self._lanes = lanes
+        self.lanes = lanes
         # Forked from one that has imported everything: a kill costs a fork, not an import.
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([__name__])
@@ -97,7 +103,7 @@ class Crew:
         """Begin a worker."""
         told, tell = self._context.Pipe(duplex=False)
         process = self._context.Process(
-            target=_serve, args=(self._url, self._chunk, self._lanes, tell), daemon=True
+            target=_serve, args=(self._url, self._chunk, self.lanes, tell), daemon=True
         )
         process.start()
         tell.close()
@@ -113,7 +119,9 @@ class Crew:
     def stop_all(self) -> None:
         """Stop every one; each finishes what it has under way and ends in peace."""
         for hand in list(self.hands):
-            hand.stop()
+            hand.terminate()
+        for hand in list(self.hands):
+            assert hand.ended() == 0
             self._forget(hand)
 
     def _forget(self, hand: Hand) -> None:

@@ -240,9 +240,7 @@ async def test_whoever_comes_in_between_is_seen(
 
 @pytest.mark.parametrize("way", ["the same again", "others", "a hold"])
 @pytest.mark.parametrize("inside", [False, True], ids=["on its own", "in a transaction"])
-@pytest.mark.parametrize(
-    "moment", ["read_plain_wallets", "holders_without_wallet", "write_grants"]
-)
+@pytest.mark.parametrize("moment", ["read_plain_wallets", "holders_without_wallet", "write_grants"])
 async def test_whoever_comes_between_a_distribution_is_seen(
     moment: str,
     inside: bool,
