@@ -5,6 +5,7 @@ A year over real subscribers, against a plain reckoning; and the plan's own figu
 
 from collections import Counter
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from bursar.holders.model import HolderChange
 from bursar.programs.model import Override
 from tests.acceptance.churn import IMPORTED, Subscriber, moments, year_of
 from tests.acceptance.naive_refresh import reckon
-from tests.acceptance.people import imported, reported
+from tests.acceptance.people import import_subscribers, reported
 from tests.acceptance.world import World, at, example
 
 
@@ -25,13 +26,13 @@ def looks_of_the_year() -> list:
 
 @pytest.mark.slow
 async def test_a_year_of_real_subscribers_gives_what_a_plain_reckoning_gives(
-    world: World, subscribers: list[Subscriber]
+    world: World, subscribers: list[Subscriber], tmp_path: Path
 ) -> None:
     happenings = year_of(subscribers)
     looks = looks_of_the_year()
     world.to(IMPORTED)
     await world.apply(example("refresh"))
-    await world.enrol(imported(subscribers))
+    await import_subscribers(world, tmp_path, subscribers)
     for moment in sorted({*looks, *moments()}):
         world.to(moment)
         changes = [reported(one) for one in happenings if one.at == moment]
