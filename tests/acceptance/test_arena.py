@@ -100,6 +100,22 @@ async def test_some_days_by_hand_and_some_automatic_make_one_streak(world: World
     await world.assert_sound(given=SIGNUP + rewards(days))
 
 
+async def test_who_claims_before_the_worker_has_settled_yesterday_keeps_the_streak(
+    world: World,
+) -> None:
+    """Yesterday was played and not claimed; the worker has been away since the evening."""
+    await opened(world, example("arena", NO_FREEZE), "ada")
+    await play(world, 2, logins={"ada": {1, 2}})
+    world.to(at(2026, 2, 22, 19))
+    await world.programs.holders.seen({"ada": world.now})
+    world.to(at(2026, 2, 23, 7))
+    answer = await world.programs.claim("daily", "ada", actor="app")
+    assert (answer.awarded, answer.streak) == (TABLE[3], 4)
+    await world.work()
+    assert [amount for _, amount in world.entries("ada")] == [SIGNUP, *TABLE[:4]]
+    await world.assert_sound(given=SIGNUP + rewards(range(1, 5)))
+
+
 async def test_the_second_claim_of_a_day_succeeds_and_brings_nothing(world: World) -> None:
     await opened(world, BY_HAND_ALONE, "ada")
     world.to(at(2026, 2, 20, 23, 59))

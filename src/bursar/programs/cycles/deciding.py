@@ -73,18 +73,25 @@ async def award_again(
     people: People,
     overrides: dict[int, Override],
 ) -> Awards:
-    """Judge the occurrence that these holders were last given by what they are now (P4)."""
+    """Judge the occurrence that these holders were last given by what they are now (P4).
+
+    Whoever is due another just now has that by the new tier, whichever of the two runs comes first.
+    """
     awards = Awards()
+    decision = _Decision(work.program, schedule, work.compiled.rules, work.run.as_of)
     cycles = await store.read_of(connection, work.program_id, people.holder_ids)
     facts_of = dict(zip(people.holder_ids, people.facts, strict=True))
     for one in cycles:
         override = overrides.get(one.holder_id, _AS_ALL)
         if one.last_award_at is None or override.paused or one.cycle.n == 0:
             continue
+        facts = facts_of[one.holder_id]
+        if decision.due(one, work.judge.tier(facts), override).pay:
+            continue
         days = interval_days(schedule, one.tier)
         n, anchor = one.cycle.n - 1, one.cycle.anchor
         last = occurrence(schedule, anchor, n, days, override.refresh_day)
-        verdict = own_verdict(work.judge, facts_of[one.holder_id], override)
+        verdict = own_verdict(work.judge, facts, override)
         if verdict.amount:
             key = key_of(schedule, last)
             group = awards.group(
@@ -135,10 +142,10 @@ class _Decision:
         """Decide for one holder."""
         if facts is None:
             self.awards.exclude(one.holder_id, GONE)
-            self._go(one, self._due(one, one.tier, override).next.due_at, one.tier)
+            self._go(one, self.due(one, one.tier, override).next.due_at, one.tier)
             return
         tier = self._judge_of(one.cycle.due_at).tier(facts)
-        dues = self._due(one, tier, override)
+        dues = self.due(one, tier, override)
         if override.paused:
             self._pass(one, dues, tier, PAUSED)
             return
@@ -201,7 +208,8 @@ class _Decision:
         stay = CycleMove(one.holder_id, one.cycle.due_at, one.cycle, look_at, None, tier)
         self.moves.append(_Moved(stay, stay))
 
-    def _due(self, one: HolderCycle, tier: str, override: Override) -> Dues:
+    def due(self, one: HolderCycle, tier: str, override: Override) -> Dues:
+        """Say what is due to a holder of this tier."""
         cycle = one.cycle
         key = (cycle.anchor, cycle.n, cycle.due_at, tier, override.refresh_day, one.last_award_at)
         found = self._dues.get(key)
