@@ -169,6 +169,21 @@ async def test_a_switch_claims_for_everybody(world: World) -> None:
     await world.assert_sound(given=2 * each)
 
 
+async def test_an_outage_on_record_breaks_no_streak_and_spends_no_freeze(world: World) -> None:
+    """Days 5 to 7 could not be played; day 20 is missed, and the freeze is still there for it."""
+    played = set(range(1, 31)) - {5, 6, 7, 20}
+    await opened(world, BY_HAND_ALONE, "ada", "bo")
+    brought = await play(world, 7, claims={"ada": played})
+    world.to(at(2026, 2, 27, 1))
+    await world.programs.declare_outage(
+        at(2026, 2, 24, 6), at(2026, 2, 26, 23), actor="test:owner", reason="the network was down"
+    )
+    rest = await play(world, 23, claims={"ada": {day - 7 for day in played if day > 7}})
+    assert brought["ada"] + rest["ada"] == [TABLE[min(day, 18) - 1] for day in range(1, 27)]
+    assert [outage.reason for outage in await world.programs.outages()] == ["the network was down"]
+    await world.assert_sound(given=2 * SIGNUP + rewards(range(1, 27)))
+
+
 async def test_whoever_signs_up_after_the_day_is_not_claimed_for_on_it(world: World) -> None:
     text = example("arena", ('automatic = "logged_in"', 'automatic = "everybody"'))
     await opened(world, text, "ada")

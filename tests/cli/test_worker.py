@@ -68,6 +68,8 @@ def test_a_worker_does_what_is_due_until_it_is_told_to_stop(
 def test_two_workers_pay_once(shop: Shop, database: Database, spawn: Spawn) -> None:
     shop.put(monthly(), monthly("other"))
     children = [spawn("worker", "--tick", "0.1") for _ in range(2)]
+    for child in children:
+        until(child, "working")
     wait_for_runs(database.owner_url, ["finished", "finished"])
     for child in children:
         child.terminate()

@@ -1,6 +1,6 @@
 """The directory's own SQL: typed rows in and out."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -41,8 +41,6 @@ JUST_NOW: Final = datetime(1, 1, 1, tzinfo=UTC)
 """Stands for the instant of the transaction in what is prepared before it begins."""
 
 _DATED: Final = ("created_at", "matters_since")
-
-_OF: Final = tuple(map(attrgetter, _PACK))
 
 
 class Resolved(NamedTuple):
@@ -166,20 +164,22 @@ async def enrol(connection: Connection, external_ids: Sequence[str]) -> dict[str
 
 def pack_new(holders: Sequence[Holder]) -> dict[str, Any]:
     """Pack the columns of new holders; instants that are `JUST_NOW` are filled in when written."""
-    values: dict[str, Any] = {}
-    created = [holder.created_at for holder in holders]
-    with paused_collector():
-        for (name, (pack, nullable)), column in zip(_PACK.items(), _columns(holders), strict=True):
-            if name == "matters_since" and column == created:
-                values["matters_sinces"] = values["created_ats"]
-                values["matters_since"] = values["created_at"]
-            elif name in _DATED and JUST_NOW in column:
-                dated = [None if at is JUST_NOW else at for at in column]
-                values[f"{name}s"], values[name] = spread(dated, pack, nullable=True)
-            else:
-                values[f"{name}s"], one = spread(column, pack, nullable=nullable)
-                values[name] = Int4(one) if name in {"verified", "changes"} else one
-    return values
+    packed: dict[str, Any] = {}
+    for column in packing(holders):
+        packed |= column
+    return packed
+
+
+def packing(holders: Sequence[Holder]) -> Iterator[dict[str, Any]]:
+    """Pack them one column after the other: some milliseconds each for a whole batch."""
+    for name, (pack, nullable) in _PACK.items():
+        column = list(map(attrgetter(name), holders))
+        if name in _DATED and JUST_NOW in column:
+            dated = [None if at is JUST_NOW else at for at in column]
+            array, one = spread(dated, pack, nullable=True)
+        else:
+            array, one = spread(column, pack, nullable=nullable)
+        yield {f"{name}s": array, name: Int4(one) if name in {"verified", "changes"} else one}
 
 
 async def insert_holders(
@@ -265,7 +265,7 @@ def holder_of(row: Sequence[Any]) -> Holder:
 
 
 def _columns(holders: Sequence[Holder]) -> list[list[Any]]:
-    return [list(map(of, holders)) for of in _OF]
+    return [list(map(attrgetter(name), holders)) for name in _PACK]
 
 
 def _names(names: Iterable[tuple[NameKind, str]]) -> dict[str, Any]:

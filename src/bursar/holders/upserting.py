@@ -5,7 +5,7 @@ by everybody. Who enrols the same person at the same moment, or takes the same n
 unique key: the batch goes back to its savepoint and is decided again on what the other left.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
@@ -29,6 +29,7 @@ from bursar.platform.database import Connection
 from bursar.platform.errors import Unavailable
 
 _ATTEMPTS: Final = 20
+_SLICE: Final = 2_000
 _RACES: Final = {"holder_ids_pkey", "holders_pkey", "holder_names_pkey"}
 """Where two meet who write the same at once."""
 
@@ -51,14 +52,23 @@ class Strangers(msgspec.Struct, frozen=True):
     latest: datetime
 
 
-def prepare(changes: Sequence[HolderChange]) -> Strangers:
-    """Do beforehand what needs no database: an import does it while the database is busy."""
-    with paused_collector():
-        ordered = sorted(changes, key=attrgetter("external_id"))
-        holders = [begin(change, store.JUST_NOW) for change in ordered]
-        latest = max(map(_latest, holders))
-        packed = store.pack_new(holders)
-        return Strangers([change.external_id for change in ordered], packed, latest)
+def preparing(changes: Sequence[HolderChange]) -> Generator[None, None, Strangers]:
+    """Do beforehand what needs no database, a few milliseconds at a time.
+
+    An import does it while the database is busy; where this yields, others get their turn.
+    """
+    ordered = sorted(changes, key=attrgetter("external_id"))
+    holders: list[Holder] = []
+    for at in range(0, len(ordered), _SLICE):
+        with paused_collector():
+            holders += [begin(change, store.JUST_NOW) for change in ordered[at : at + _SLICE]]
+        yield
+    packed: dict[str, Any] = {}
+    for column in store.packing(holders):
+        packed |= column
+        yield
+    latest = max(map(_latest, holders))
+    return Strangers([change.external_id for change in ordered], packed, latest)
 
 
 def _latest(holder: Holder) -> datetime:

@@ -24,7 +24,7 @@ from bursar.holders.importing.double_ids import DoubleIds
 from bursar.holders.importing.files import CsvRows, JsonRows, Lines, Problem
 from bursar.holders.importing.import_plan import ImportPlan, check_plan, wrong
 from bursar.holders.model import HolderChange, Upserted
-from bursar.holders.upserting import Strangers, prepare
+from bursar.holders.upserting import Strangers, preparing
 from bursar.ledger import Asset, Ledger
 from bursar.ledger.decision.distribution import Distribution
 from bursar.platform.collector import paused_collector
@@ -273,7 +273,7 @@ def _batches(rows: Iterator[Any], lines: Lines, layout: Layout) -> Iterator[_Bat
             yield None
         batch.done = lines.done
         if batch.changes:
-            batch.strangers = prepare(batch.changes)
+            batch.strangers = yield from preparing(batch.changes)
         if batch.read:
             yield batch
 

@@ -74,9 +74,7 @@ async def decide_claims(
         if verdict.failure is not None:
             awards.fail(holder_id, *verdict.failure)
         elif verdict.amount:
-            group.holder_ids.append(holder_id)
-            group.amounts.append(verdict.amount)
-            group.notes.append(note_of(verdict.tier, claimed))
+            group.add(holder_id, verdict.amount, note_of(verdict.tier, claimed))
             after.append((holder_id, claimed.state))
         else:
             awards.exclude(holder_id, verdict.reason or "no_amount")

@@ -12,7 +12,14 @@ from bursar.programs.cycles.store import CycleMove, HolderCycle
 from bursar.programs.judge import DERIVED, Judge, Rules
 from bursar.programs.model import Override, Period, Program, Rolling
 from bursar.programs.references import reference_of
-from bursar.programs.rolling import Dues, decide, grace_end, interval_days, key_of
+from bursar.programs.rolling import (
+    Dues,
+    decide,
+    grace_end,
+    interval_days,
+    key_of,
+    occurrence,
+)
 from bursar.programs.runs.awarding import PAUSED, own_verdict
 from bursar.programs.runs.model import Awards, Chunk, Group
 from bursar.programs.runs.work import Decided, Work
@@ -57,6 +64,34 @@ async def decide_due(
         await store.move(connection, work.program_id, moves)
 
     return Decided(decision.awards, settle)
+
+
+async def award_again(
+    connection: Connection,
+    work: Work,
+    schedule: Rolling,
+    people: People,
+    overrides: dict[int, Override],
+) -> Awards:
+    """Judge the occurrence that these holders were last given by what they are now (P4)."""
+    awards = Awards()
+    cycles = await store.read_of(connection, work.program_id, people.holder_ids)
+    facts_of = dict(zip(people.holder_ids, people.facts, strict=True))
+    for one in cycles:
+        override = overrides.get(one.holder_id, _AS_ALL)
+        if one.last_award_at is None or override.paused or one.cycle.n == 0:
+            continue
+        days = interval_days(schedule, one.tier)
+        n, anchor = one.cycle.n - 1, one.cycle.anchor
+        last = occurrence(schedule, anchor, n, days, override.refresh_day)
+        verdict = own_verdict(work.judge, facts_of[one.holder_id], override)
+        if verdict.amount:
+            key = key_of(schedule, last)
+            group = awards.group(
+                reference_of(work.program, key, last), Period(key, last, one.cycle.due_at, days)
+            )
+            group.add(one.holder_id, verdict.amount, {"tier": verdict.tier})
+    return awards
 
 
 async def _people_of(connection: Connection, work: Work, chunk: Chunk, due: list[int]) -> People:
@@ -132,9 +167,7 @@ class _Decision:
             elif verdict.amount:
                 until = dues.pay[n + 1] if n + 1 < len(dues.pay) else dues.next.due_at
                 group = self._group(due_at, until, tier)
-                group.holder_ids.append(one.holder_id)
-                group.amounts.append(verdict.amount)
-                group.notes.append(note)
+                group.add(one.holder_id, verdict.amount, note)
             else:
                 self._pass_or_wait(one, dues, tier, override, verdict.reason or "no_amount")
                 return

@@ -7,10 +7,11 @@ from bursar.holders.store_people import read_past, read_people, read_these
 from bursar.platform.database import Connection
 from bursar.programs import store
 from bursar.programs.claims.deciding import decide_claims
-from bursar.programs.cycles.deciding import decide_due
+from bursar.programs.cycles.deciding import award_again, decide_due
 from bursar.programs.model import Calendar, Claim, Once, Override, Rolling, RunKind
 from bursar.programs.references import reference_of
 from bursar.programs.runs.awarding import Terms, award_period, unsettled
+from bursar.programs.runs.difference import pay_differences
 from bursar.programs.runs.model import Awards, Chunk
 from bursar.programs.runs.work import Decided, Work
 
@@ -24,14 +25,28 @@ async def decide(connection: Connection, work: Work, chunk: Chunk) -> Decided:
             people, overrides = await _everybody(connection, work, chunk)
             pasts = await read_past(connection, unsettled(people, work.run.period.start))
             terms = terms_of(work, zone)
-            return Decided(award_period(work.judge, people, overrides, pasts, terms))
+            awards = award_period(work.judge, people, overrides, pasts, terms)
+            if pays_differences(work):
+                await pay_differences(connection, work, awards)
+            return Decided(awards)
         case Once():
             return Decided(_decide_once(work, *await _everybody(connection, work, chunk)))
+        case Rolling() as rolling if work.run.kind is RunKind.JOINERS:
+            people, overrides = await _everybody(connection, work, chunk)
+            awards = await award_again(connection, work, rolling, people, overrides)
+            await pay_differences(connection, work, awards, only_paid=True)
+            return Decided(awards)
         case Rolling() as rolling:
             return await decide_due(connection, work, rolling, chunk)
         case Claim() as claim:
             people, overrides = await _everybody(connection, work, chunk)
             return await decide_claims(connection, work, claim, chunk, people, overrides)
+
+
+def pays_differences(work: Work) -> bool:
+    """Tell whether a run looks for tiers that have changed since the period was paid."""
+    changes = work.program.on_tier_change == "difference_now"
+    return changes and work.run.kind is RunKind.JOINERS
 
 
 async def _everybody(

@@ -196,6 +196,13 @@ select r.period::text
  order by r.run_id desc
  limit 1;
 
+-- name: read_open_periods
+-- The periods that runs of a program are still under way for.
+select r.period::text
+  from bursar.runs r
+ where r.program_id = %(program_id)s and r.kind = 'scheduled' and r.state = 'running'
+   and not r.dry_run;
+
 -- name: has_open_run
 -- Is there a run of this program still under way?
 select exists (select from bursar.runs r

@@ -19,6 +19,7 @@ from bursar.programs.model import Calendar, InForce, Period, RunId, RunKind, Run
 from bursar.programs.outlook import find_period, next_period
 from bursar.programs.runs import steer
 from bursar.programs.runs import store as runs
+from bursar.programs.runs import store_failures as failures
 from bursar.programs.runs.execute import LANES, Executor
 from bursar.programs.runs.model import (
     Awards,
@@ -243,7 +244,7 @@ class Runs:
         _check_limit(limit)
         async with self._database.connection() as connection:
             await steer.get_run(connection, run_id)
-            return await runs.read_failures(
+            return await failures.read_failures(
                 connection, run_id, after=after, everything=everything, limit=limit
             )
 
@@ -254,7 +255,7 @@ class Runs:
         _check_limit(limit)
         async with self._database.connection() as connection:
             await steer.get_run(connection, run_id)
-            return await runs.read_exclusions(connection, run_id, after=after, limit=limit)
+            return await failures.read_exclusions(connection, run_id, after=after, limit=limit)
 
     async def _clear(self, run_id: RunId) -> None:
         """Estimate a run that waits, and let it begin if it may."""

@@ -9,6 +9,7 @@ from bursar.platform.errors import Conflict, Invalid, Missing, Rejected
 from bursar.programs import store as programs
 from bursar.programs.model import RunId, RunKind, RunState
 from bursar.programs.runs import store
+from bursar.programs.runs import store_failures as failures
 from bursar.programs.runs.model import NewRun, Run
 
 _REVERTIBLE: Final = frozenset({RunState.FINISHED, RunState.PAUSED, RunState.CANCELED})
@@ -123,7 +124,7 @@ async def retry(connection: Connection, run_id: RunId | None, size: int) -> dict
 
     They become chunks of their run, which goes on with them. Returns how many, by run.
     """
-    taken = await store.take_failures(connection, run_id)
+    taken = await failures.take_failures(connection, run_id)
     for run, holder_ids in taken.items():
         last = await store.lock_last_chunk(connection, run)
         await store.add_listed(connection, run, holder_ids, size, after=last)
