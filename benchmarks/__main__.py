@@ -5,7 +5,7 @@ import importlib
 
 from benchmarks.report import Report
 
-NAMES = ("posting", "group_commit", "verify", "statement", "import")
+NAMES = ("posting", "group_commit", "verify", "statement", "run", "run_scale", "tick", "import")
 _MODULES = {"import": "import_holders"}
 
 

@@ -126,9 +126,10 @@ def layout_of(
     zone: tzinfo,
     zones: Container[str],
 ) -> Layout:
-    """Prepare a plan; ``names`` are the fields a file without a map may name itself.
+    """Prepare a plan; ``names`` are the columns of a file that without a map names fields itself.
 
-    Raises `Invalid` ``import_plan`` for a default that cannot be a value of its field.
+    None is for JSON Lines, whose values have types. Raises `Invalid` ``import_plan`` for a
+    default that cannot be a value of its field.
     """
     mapping = dict(plan.map)
     if not mapping and names is not None:
@@ -140,7 +141,7 @@ def layout_of(
     plain: list[tuple[int, Column]] = []
     attributes: list[tuple[str, Column]] = []
     for field, source in mapping.items():
-        column = _column(plan, field, source or None, zone, zones)
+        column = _column(plan, field, source or None, zone, zones, typed=names is None)
         if (name := attribute_of(field)) is None:
             plain.append((FIELDS.index(field), column))
         else:
@@ -157,9 +158,18 @@ def _position(pair: tuple[int, Column]) -> int:
 
 
 def _column(
-    plan: ImportPlan, field: str, source: str | None, zone: tzinfo, zones: Container[str]
+    plan: ImportPlan,
+    field: str,
+    source: str | None,
+    zone: tzinfo,
+    zones: Container[str],
+    *,
+    typed: bool,
 ) -> Column:
-    convert = _mapped(_converter(plan, field, zone, zones), plan.values.get(field))
+    plain = _converter(plan, field, zone, zones)
+    if plain is _attribute and typed:
+        plain = _typed_attribute
+    convert = _mapped(plain, plan.values.get(field))
     column = Column(field, source, convert, UNSET)
     if field in plan.defaults:
         try:
@@ -261,6 +271,11 @@ def _attribute(cell: Any) -> Any:
             raise BadCell("must be a single value, not a nested one")
         case _:
             return cell
+
+
+def _typed_attribute(cell: Any) -> Any:
+    """Take a value as JSON says it: a text that looks like a number is a text."""
+    return cell if type(cell) is str else _attribute(cell)
 
 
 def _object(cell: Any) -> Any:

@@ -114,9 +114,7 @@ class CsvRows:
             if len(cells) != width:
                 yield line, cells, Problem(f"has {len(cells)} columns, the header has {width}")
                 continue
-            cells.append("")
-            cells.append(str(count))
-            yield line, cells, pick(cells)
+            yield line, cells, pick([*cells, "", str(count)])
 
     def _place(self, source: str | None) -> int:
         """Find a column."""

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from bursar.ledger import Ledger
+from bursar.ledger import MAX_AMOUNT, Ledger
 from bursar.platform.database import CONTENTION, REFUSED_DATA, Connection
 from bursar.platform.errors import BursarError, Unavailable
 from bursar.programs.judge import Judge, Rules
@@ -124,6 +124,8 @@ class Executor:
                     "run_failing", f"{len(awards.failures)} holders of one chunk fail: most of it"
                 )
             awarded, amount = awards.count, awards.amount
+            if amount > MAX_AMOUNT:
+                raise Halted("run_overflow", f"one chunk comes to {amount}: more than 64 bits hold")
             if not run.dry_run:
                 awarded, amount = await give(connection, self._ledger, work, awards)
                 if settle is not None:

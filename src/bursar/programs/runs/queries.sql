@@ -251,7 +251,8 @@ update bursar.run_failures
  where run_id = %(run_id)s and holder_id = any (%(holder_ids)s::bigint[]) and resolved_at is null;
 
 -- name: take_failures
--- The holders whose next try is due, or all that are left of one run, taken by one worker.
+-- The holders whose next try is due, or those left of one run, the least tried first. Whoever is
+-- taken has no next try until a chunk has decided it.
 update bursar.run_failures f
    set retry_at = null
  where (f.run_id, f.holder_id) in (
@@ -261,8 +262,9 @@ update bursar.run_failures f
             where w.resolved_at is null
               and r.state in ('running', 'finished')
               and case when %(run_id)s::bigint is null then w.retry_at <= bursar.now()
-                       else w.run_id = %(run_id)s end
-            order by w.run_id, w.holder_id
+                       else w.run_id = %(run_id)s
+                            and (w.retry_at is not null or w.attempts >= 8) end
+            order by w.attempts, w.run_id, w.holder_id
             limit 10000
               for update of w skip locked)
 returning f.run_id, f.holder_id;

@@ -67,8 +67,17 @@ async def pause(connection: Connection, run_id: RunId, actor: str) -> None:
 
 
 async def resume(connection: Connection, run_id: RunId, actor: str) -> None:
-    """Let a paused run go on."""
+    """Let a paused run go on; not one that would come to more than its ceiling (P10)."""
     run = await get_run(connection, run_id)
+    expected = 0 if run.estimate is None else run.estimate.amount
+    if run.ceiling is not None and expected > run.ceiling:
+        raise Rejected(
+            "run_ceiling",
+            f"{run.name} comes to {expected}, above its limit of {run.ceiling}: cancel it, raise"
+            " the limit, start it again",
+            estimate=expected,
+            ceiling=run.ceiling,
+        )
     await _move(connection, run, RunState.RUNNING, [RunState.PAUSED], note=f"resumed by {actor}")
 
 
