@@ -176,7 +176,7 @@ def test_what_cannot_be_asked_is_refused(
 
 def test_a_program_that_is_off_starts_nothing(shop: Shop) -> None:
     shop.put(monthly())
-    shop("program", "off", "monthly")
+    shop("program", "off", "monthly", "--reason", "leak")
     assert shop("run", "start", "monthly", *GO, "--json").error["code"] == "program_off"
 
 

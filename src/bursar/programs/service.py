@@ -67,11 +67,11 @@ class Programs:
             await get_program(connection, name)
             return await store.read_versions(connection, name)
 
-    async def switch(self, name: str, *, on: bool) -> None:
+    async def switch(self, name: str, *, on: bool, actor: str, reason: str) -> None:
         """Stop a program by one setting, or let it go on (P10)."""
         async with self._database.connection() as connection:
             await get_program(connection, name)
-            await store.switch(connection, name, off=not on)
+            await store.switch(connection, name, off=not on, actor=actor, reason=reason)
 
     async def forecast(self, program: Program) -> Estimate:
         """Tell what the next period of a program, in force or not, would cost today (I7)."""

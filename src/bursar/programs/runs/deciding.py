@@ -10,6 +10,7 @@ from bursar.programs.claims.deciding import decide_claims
 from bursar.programs.cycles.deciding import award_again, decide_due
 from bursar.programs.model import Calendar, Claim, Once, Override, Rolling, RunKind
 from bursar.programs.references import reference_of
+from bursar.programs.runs.already import leave_out_kept
 from bursar.programs.runs.awarding import Terms, award_period, unsettled
 from bursar.programs.runs.difference import pay_differences
 from bursar.programs.runs.model import Awards, Chunk
@@ -26,6 +27,7 @@ async def decide(connection: Connection, work: Work, chunk: Chunk) -> Decided:
             pasts = await read_past(connection, unsettled(people, work.run.period.start))
             terms = terms_of(work, zone)
             awards = award_period(work.judge, people, overrides, pasts, terms)
+            await leave_out_kept(connection, work, awards)
             if pays_differences(work):
                 await pay_differences(connection, work, awards)
             return Decided(awards)

@@ -79,11 +79,15 @@ class Executor:
                     after_chunk()
             return done
 
-        done = sum(await asyncio.gather(*(lane() for _ in range(lanes))))
-        async with self._ledger.database.connection() as connection:
-            for finished in await store.finish_runs(connection):
-                self._works.pop(finished, None)
-        return done
+        done = 0
+        while True:
+            more = sum(await asyncio.gather(*(lane() for _ in range(lanes))))
+            async with self._ledger.database.connection() as connection:
+                for finished in await store.finish_runs(connection):
+                    self._works.pop(finished, None)
+            done += more
+            if not more or (stop is not None and stop.is_set()):
+                return done  # else a later period may have waited for this one
 
     async def work_one(self, run_id: RunId | None = None) -> bool:
         """Claim a chunk and do it; False if there is none."""

@@ -6,6 +6,7 @@ from typing import Final
 from bursar.ledger import Distribution, Ledger, LotTerms, Status
 from bursar.platform.database import Connection
 from bursar.programs.model import Period, Program, Terms
+from bursar.programs.runs.already import leave_out_paid
 from bursar.programs.runs.awarding import ALREADY_PAID
 from bursar.programs.runs.model import Awards, Group, Run
 from bursar.programs.runs.rollover import expire_beyond_cap
@@ -21,6 +22,9 @@ async def give(
     """Post the awards; whoever has theirs already, or is refused, is told apart."""
     run, program = work.run, work.program
     awarded = amount = 0
+    if program.terms.rollover_cap is not None:
+        # what a period has given is not of an earlier one: it must not expire beyond the cap
+        await leave_out_paid(connection, run.asset, awards)
     for group in awards.groups.values():
         if not group.holder_ids:
             continue

@@ -71,20 +71,31 @@ update bursar.runs set estimate = %(estimate)s::text::json where run_id = %(run_
 update bursar.runs set holders = %(holders)s where run_id = %(run_id)s;
 
 -- name: claim_chunk
--- The next chunk that nobody works on, held until the transaction ends.
+-- The next chunk that nobody works on, held until the transaction ends. Of a program that is switched
+-- off nothing is given; its periods are given in their order, for a streak or a cap looks back.
 select c.run_id, c.chunk_no, c.first_holder, c.last_holder, c.holder_ids, c.source_chunk
   from bursar.run_chunks c
   join bursar.runs r using (run_id)
+  left join bursar.programs p using (program_id)
  where c.done_at is null
    and r.state = 'running'
    and (r.run_id = %(run_id)s or %(run_id)s::bigint is null)
+   and (r.kind = 'revert' or p.switched_off is not true)
+   and (r.kind <> 'scheduled' or not exists (
+           select from bursar.runs e
+             join bursar.run_chunks f using (run_id)
+            where e.program_id = r.program_id and e.run_id < r.run_id
+              and e.kind = 'scheduled' and e.state = 'running' and f.done_at is null))
  order by c.run_id, c.chunk_no
  limit 1
    for update of c skip locked;
 
 -- name: is_running
 -- Whether a run is still to be worked on, seen anew once its chunk is held.
-select r.state = 'running' from bursar.runs r where r.run_id = %(run_id)s;
+select r.state = 'running' and (r.kind = 'revert' or p.switched_off is not true)
+  from bursar.runs r
+  left join bursar.programs p using (program_id)
+ where r.run_id = %(run_id)s;
 
 -- name: hold_chunks
 -- Wait for whoever works on a run, and let nobody begin.
@@ -175,7 +186,7 @@ select r.run_id, r.generation, r.state
   from bursar.runs r
  where r.program_id = %(program_id)s and r.period_key = %(period_key)s and r.kind = 'scheduled'
    and r.state not in ('canceled', 'skipped') and not r.dry_run
- order by r.generation desc
+ order by r.generation desc, r.state in ('reverting', 'reverted'), r.run_id desc
  limit 1;
 
 -- name: read_period

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Final
 
 from bursar.ledger import Policy
+from bursar.ledger.service import check_voice
 from bursar.platform.database import Connection
 from bursar.platform.errors import Conflict, Invalid, Missing, Rejected
 from bursar.programs import store as programs
@@ -11,8 +12,13 @@ from bursar.programs.model import RunId, RunKind, RunState
 from bursar.programs.runs import store
 from bursar.programs.runs import store_failures as failures
 from bursar.programs.runs.model import NewRun, Run
+from bursar.programs.runs.store_period import end_joiners
 
-_REVERTIBLE: Final = frozenset({RunState.FINISHED, RunState.PAUSED, RunState.CANCELED})
+_REVERTIBLE: Final = frozenset(
+    # one that is being reverted: once more, if the run that did it was canceled
+    {RunState.FINISHED, RunState.PAUSED, RunState.CANCELED, RunState.REVERTING}
+)
+_TAKEN_BACK: Final = frozenset({RunState.REVERTING, RunState.REVERTED})
 
 
 async def get_run(connection: Connection, run_id: RunId) -> Run:
@@ -93,17 +99,25 @@ async def revert(
 ) -> RunId:
     """Start the run that takes back what another gave; a second time is refused (P6).
 
-    Waits for whoever works on a chunk of it. Raises `Rejected` ``run_state``.
+    Waits for whoever works on a chunk of it, and ends its period's runs for joiners, whose awards
+    stay: the period may be run again now. Raises `Rejected` ``run_state``.
     """
+    check_voice(actor, reason)
     run = await get_run(connection, run_id)
     if run.kind is RunKind.REVERT:
         raise Rejected("run_not_revertible", f"{run.name} is itself a reversal", run=run.name)
     if policy not in ("debt", "clip", "net"):
         raise Invalid("revert_policy", "a policy is debt, clip or net", policy=str(policy))
+    # the chunks first: who works on one goes on to the run
+    await store.hold_chunks(connection, run_id)
     await _move(
         connection, run, RunState.REVERTING, _REVERTIBLE, note=f"reverted by {actor}: {reason}"
     )
-    await store.hold_chunks(connection, run_id)
+    if run.kind is RunKind.SCHEDULED and run.program_id is not None:
+        stands = await store.read_newest(connection, run.program_id, run.period.key)
+        if stands is None or stands.state in _TAKEN_BACK:
+            note = f"ended by the reversal of {run.name}"
+            await end_joiners(connection, run.program_id, run.period.key, run.generation, note)
     progress = await store.read_progress(connection, run_id)
     made = await store.add_run(
         connection,
