@@ -273,7 +273,7 @@ select r.run_id, r.state, r.note, count(c.run_id) filter (where c.done_at is nul
   left join bursar.run_chunks c using (run_id)
  group by r.run_id
 having r.state not in ('finished', 'reverted')
-    or count(c.run_id) filter (where c.done_at is null) > 0
+    or (r.state = 'finished' and count(c.run_id) filter (where c.done_at is null) > 0)
  limit 20
 """
 
