@@ -8,12 +8,15 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bursar.cli import main
 from tests.conftest import Database
+
+if TYPE_CHECKING:
+    from tests.cli.shop import Shop
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,16 @@ def bursar(database: Database, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("BURSAR_DATABASE_OWNER_URL", database.owner_url)
     assert run("asset", "add", "coins", "--scale", 2).code == 0
     return run
+
+
+@pytest.fixture
+def shop(bursar: Run, database: Database) -> "Shop":
+    """The same with three people: ada, bob and cyd."""
+    from tests.cli.shop import Shop
+
+    made = Shop(database.url, bursar)
+    made.enrol("ada", "bob", "cyd")
+    return made
 
 
 @pytest.fixture

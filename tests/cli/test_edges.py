@@ -36,8 +36,10 @@ def test_help_and_version_are_quick_and_load_no_database_driver() -> None:
 
 def test_every_command_has_help_and_is_documented() -> None:
     text = DOCS.read_text("utf-8")
-    groups = {"db": 7, "wallet": 9, "asset": 2}
-    for name in ("migrate", "post", "journal", "sweep", "verify", "export", *groups):
+    groups = {"db": 7, "wallet": 9, "asset": 2, "run": 13, "program": 8, "alerts": 2, "outage": 2}
+    single = ("migrate", "post", "journal", "sweep", "verify", "export")
+    runs = ("grant", "claim", "next", "history", "tick", "worker")
+    for name in (*single, *runs, *groups):
         done = run(name, "--help")
         assert done.code == 0
         assert f"bursar {name}" in text

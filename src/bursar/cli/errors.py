@@ -3,7 +3,8 @@
 | exit code | means                                                                  |
 |-----------|------------------------------------------------------------------------|
 | 0         | done                                                                   |
-| 1         | `post`: every command was answered, and some were refused              |
+| 1         | `post`: every command was answered, and some were refused;             |
+|           | a run set somebody aside, or was stopped before its end                |
 | 2         | invalid: the command line, a file or a value is malformed              |
 | 3         | missing: what was named does not exist                                 |
 | 4         | rejected: a rule of the domain says no                                 |

@@ -47,7 +47,11 @@ Reference = Annotated[
 
 
 def with_ledger(
-    where: str | None, use: Callable[[Ledger], Awaitable[T]], *, create: bool = False
+    where: str | None,
+    use: Callable[[Ledger], Awaitable[T]],
+    *,
+    create: bool = False,
+    connections: int = 2,
 ) -> T:
     """Open the ledger, use it, close it; only with ``create`` a new data directory is made."""
     if not create:
@@ -57,7 +61,7 @@ def with_ledger(
     logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
     async def go() -> T:
-        async with await Ledger.open(where, max_connections=2) as ledger:
+        async with await Ledger.open(where, max_connections=connections) as ledger:
             return await use(ledger)
 
     return asyncio.run(go())

@@ -66,8 +66,12 @@ def decide(
         key = change.external_id
         before = decided.created.get(key) or decided.changed.get(key) or known.get(key)
         refusal = malformed or _in_future(change, now)
-        after = begin(change, now) if before is None else before
-        if refusal is None and before is not None:
+        if refusal is not None:
+            decided.answers.append(("refused", refusal))
+            continue
+        if before is None:
+            after = begin(change, now)
+        else:
             after, refusal = amend(before, change, now)
         if refusal is None and unique:
             refusal = _give_names(decided, owner_of, unique, before, after)
@@ -88,27 +92,24 @@ def decide(
 def begin(change: HolderChange, now: datetime) -> Holder:
     """Enrol a holder: what is not said is empty, the status `active`, the account as old as now."""
 
-    def said(value: Any, default: Any) -> Any:
-        return default if value is UNSET else value
-
-    created_at = said(change.created_at, now)
-    attributes = change.attributes
+    c = change
+    created_at = now if c.created_at is UNSET else c.created_at
     return Holder(
         0,
-        change.external_id,
-        said(change.username, None),
-        said(change.email, None),
-        said(change.locale, None),
-        said(change.time_zone, None),
+        c.external_id,
+        None if c.username is UNSET else c.username,
+        None if c.email is UNSET else c.email,
+        None if c.locale is UNSET else c.locale,
+        None if c.time_zone is UNSET else c.time_zone,
         created_at,
-        said(change.status, DEFAULT_STATUS),
-        said(change.tier, "") or "",
-        said(change.verified, False),
-        said(change.subscription_start, None),
-        said(change.billing_anchor, None),
-        said(change.last_login_at, None),
-        merged("{}", attributes) if attributes else "{}",
-        change.at or _known_since(change, created_at),
+        DEFAULT_STATUS if c.status is UNSET else c.status,
+        "" if c.tier is UNSET else c.tier or "",
+        False if c.verified is UNSET else c.verified,
+        None if c.subscription_start is UNSET else c.subscription_start,
+        None if c.billing_anchor is UNSET else c.billing_anchor,
+        None if c.last_login_at is UNSET else c.last_login_at,
+        merged("{}", c.attributes) if c.attributes else "{}",
+        c.at or _known_since(c, created_at),
         0,
     )
 
@@ -152,7 +153,8 @@ def merged(text: str, change: Mapping[str, Any] | None) -> str:
     """Put attributes over those known, None taking one away; canonical JSON text."""
     if change is None:
         return "{}"
-    both: dict[str, Any] = {**msgspec.json.decode(text), **change}
+    both: dict[str, Any] = msgspec.json.decode(text) if text != "{}" else {}
+    both |= change
     return canonical({name: value for name, value in both.items() if value is not None})
 
 
@@ -167,7 +169,7 @@ def past_of(before: Holder, until: datetime, now: datetime, voice: tuple[str, st
         before.verified,
         before.subscription_start,
         before.billing_anchor,
-        now,
+        max(now, until),
         *voice,
     )
 

@@ -28,8 +28,6 @@ Check = Callable[[Any], str | None]
 
 def examine(change: HolderChange, zones: Container[str]) -> Refusal | None:
     """Say what is malformed in a change, if anything; ``zones`` are the time zones there are."""
-    if type(change) is not HolderChange:
-        return Refusal("invalid", "is no change of a holder")
     for name, check in CHECKS.items():
         value = getattr(change, name)
         if value is not UNSET and (wrong := check(value)) is not None:

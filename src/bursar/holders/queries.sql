@@ -1,189 +1,245 @@
--- The directory of people. Whoever writes a holder holds the holder's row in bursar.holder_ids
--- first, in the order of the numbers.
+-- The directory's own reading and writing (H1, H2, H4). What programs read is in people.sql.
 
--- name: enrol
--- A number for each of these ids that has none yet.
-insert into bursar.holder_ids (external_id)
-select u.external_id
-  from unnest(%(external_ids)s::text[]) as u (external_id)
- order by u.external_id
-    on conflict (external_id) do nothing;
+-- name: begin_change
+-- Whoever changes holders shares this lock, whoever changes what must be unique has it alone; the
+-- settings are read by a statement of its own, after the lock.
+select pg_advisory_xact_lock_shared(hashtextextended('bursar.directory', 0));
 
--- name: lock_known
--- These holders as they are, held until the transaction ends.
-select i.holder_id, i.external_id, h.username, h.email, h.locale, h.time_zone, h.created_at,
+-- name: lock_directory
+-- Alone with the directory until the transaction ends.
+select pg_advisory_xact_lock(hashtextextended('bursar.directory', 0));
+
+-- name: read_directory
+-- The instant, and which names only one holder may have.
+select bursar.now(), unique_username, unique_email from bursar.directory;
+
+-- name: set_directory
+-- Which names only one holder may have.
+update bursar.directory
+   set unique_username = %(unique_username)s, unique_email = %(unique_email)s;
+
+-- name: resolve
+-- The numbers of these external ids, and whether they are in the directory.
+select i.external_id, i.holder_id, h.holder_id is not null
+  from unnest(%(external_ids)s::text[]) as x (external_id)
+  join bursar.holder_ids i using (external_id)
+  left join bursar.holders h using (holder_id);
+
+-- name: lock_holders
+-- These holders as they stand, locked in the order of their numbers, as everybody does.
+select h.holder_id, i.external_id, h.username, h.email, h.locale, h.time_zone, h.created_at,
        h.status, h.tier, h.verified, h.subscription_start, h.billing_anchor, h.last_login_at,
        h.attributes::text, h.matters_since, h.changes, h.erased_at
+  from unnest(%(holder_ids)s::bigint[]) as x (holder_id)
+  join bursar.holders h using (holder_id)
+  join bursar.holder_ids i using (holder_id)
+ order by h.holder_id
+   for no key update of h;
+
+-- name: lock_id
+-- One holder's number and id by either, locked: an erasure changes the id.
+select i.holder_id, i.external_id
   from bursar.holder_ids i
-  left join bursar.holders h using (holder_id)
- where i.external_id = any (%(external_ids)s::text[])
- order by i.holder_id
-   for update of i;
-
--- name: add_holders
--- Holders who are new to the directory.
-insert into bursar.holders (holder_id, xid, epoch, created_at, matters_since, subscription_start,
-                            billing_anchor, last_login_at, login_map, login_day, changes, verified,
-                            status, tier, username, email, locale, time_zone, attributes)
-select u.holder_id, pg_current_xact_id(), e.epoch, u.created_at, u.matters_since,
-       u.subscription_start, u.billing_anchor, u.last_login_at,
-       case when u.last_login_at is null then 0 else 1 end,
-       (u.last_login_at at time zone 'UTC')::date, u.changes, u.verified <> 0,
-       u.status, u.tier, u.username, u.email, u.locale, u.time_zone, u.attributes::jsonb
-  from unnest(%(holder_ids)s::bigint[], %(created)s::timestamptz[], %(since)s::timestamptz[],
-              %(subscriptions)s::timestamptz[], %(billings)s::timestamptz[],
-              %(logins)s::timestamptz[], %(changes)s::integer[], %(verified)s::integer[],
-              %(statuses)s::text[], %(tiers)s::text[], %(usernames)s::text[], %(emails)s::text[],
-              %(locales)s::text[], %(zones)s::text[], %(attributes)s::text[])
-       as u (holder_id, created_at, matters_since, subscription_start, billing_anchor,
-             last_login_at, changes, verified, status, tier, username, email, locale, time_zone,
-             attributes)
- cross join bursar.economy e;
-
--- name: change_holders
--- Holders as they are now; those told have something changed that programs may ask.
-update bursar.holders h
-   set xid = case when u.told <> 0 then pg_current_xact_id() else h.xid end,
-       epoch = case when u.told <> 0 then e.epoch else h.epoch end,
-       created_at = u.created_at, matters_since = u.matters_since,
-       subscription_start = u.subscription_start, billing_anchor = u.billing_anchor,
-       last_login_at = u.last_login_at, changes = u.changes, verified = u.verified <> 0,
-       status = u.status, tier = u.tier, username = u.username, email = u.email,
-       locale = u.locale, time_zone = u.time_zone, attributes = u.attributes::jsonb
-  from unnest(%(holder_ids)s::bigint[], %(created)s::timestamptz[], %(since)s::timestamptz[],
-              %(subscriptions)s::timestamptz[], %(billings)s::timestamptz[],
-              %(logins)s::timestamptz[], %(changes)s::integer[], %(verified)s::integer[],
-              %(statuses)s::text[], %(tiers)s::text[], %(usernames)s::text[], %(emails)s::text[],
-              %(locales)s::text[], %(zones)s::text[], %(attributes)s::text[], %(told)s::integer[])
-       as u (holder_id, created_at, matters_since, subscription_start, billing_anchor,
-             last_login_at, changes, verified, status, tier, username, email, locale, time_zone,
-             attributes, told)
- cross join bursar.economy e
- where h.holder_id = u.holder_id;
-
--- name: add_past
--- What was in force, and until when.
-insert into bursar.holder_history (holder_id, number, since, until, status, tier, verified,
-                                   subscription_start, billing_anchor, recorded_at, actor, reason)
-select u.holder_id, u.number, u.since, u.until, u.status, u.tier, u.verified <> 0,
-       u.subscription_start, u.billing_anchor, %(now)s, %(actor)s, %(reason)s
-  from unnest(%(holder_ids)s::bigint[], %(numbers)s::integer[], %(sinces)s::timestamptz[],
-              %(untils)s::timestamptz[], %(statuses)s::text[], %(tiers)s::text[],
-              %(verified)s::integer[], %(subscriptions)s::timestamptz[],
-              %(billings)s::timestamptz[])
-       as u (holder_id, number, since, until, status, tier, verified, subscription_start,
-             billing_anchor);
-
--- name: read_unique
--- Which names only one holder may have; held, so that a switch waits for whoever writes.
-select d.unique_username, d.unique_email from bursar.directory d for share;
-
--- name: read_owners
--- Who has these names.
-select n.kind, n.name, i.external_id
-  from unnest(%(kinds)s::text[], %(names)s::text[]) as u (kind, name)
-  join bursar.holder_names n using (kind, name)
-  join bursar.holder_ids i using (holder_id);
-
--- name: free_names
--- Names that nobody has any more.
-delete from bursar.holder_names n
- using unnest(%(kinds)s::text[], %(names)s::text[]) as u (kind, name)
- where n.kind = u.kind and n.name = u.name;
-
--- name: give_names
--- Names and whose they are; one that somebody has just taken stops the transaction.
-insert into bursar.holder_names (kind, name, holder_id)
-select u.kind, u.name, u.holder_id
-  from unnest(%(kinds)s::text[], %(names)s::text[], %(holder_ids)s::bigint[])
-       as u (kind, name, holder_id);
+ where i.external_id = %(external_id)s::text or i.holder_id = %(holder_id)s::bigint
+   for update;
 
 -- name: read_holder
--- A holder by the app's own id.
-select i.holder_id, i.external_id, h.username, h.email, h.locale, h.time_zone, h.created_at,
+-- One holder by the app's own id, or by number.
+select h.holder_id, i.external_id, h.username, h.email, h.locale, h.time_zone, h.created_at,
        h.status, h.tier, h.verified, h.subscription_start, h.billing_anchor, h.last_login_at,
        h.attributes::text, h.matters_since, h.changes, h.erased_at
   from bursar.holder_ids i
   join bursar.holders h using (holder_id)
- where i.external_id = %(external_id)s;
+ where i.external_id = %(external_id)s::text or i.holder_id = %(holder_id)s::bigint;
 
--- name: read_holders
--- Holders in the order of their numbers.
-select i.holder_id, i.external_id, h.username, h.email, h.locale, h.time_zone, h.created_at,
+-- name: list_holders
+-- Holders after a number, in order.
+select h.holder_id, i.external_id, h.username, h.email, h.locale, h.time_zone, h.created_at,
        h.status, h.tier, h.verified, h.subscription_start, h.billing_anchor, h.last_login_at,
        h.attributes::text, h.matters_since, h.changes, h.erased_at
   from bursar.holders h
   join bursar.holder_ids i using (holder_id)
  where h.holder_id > %(after)s
-   and (h.status = %(status)s or %(status)s::text is null)
-   and (h.tier = %(tier)s or %(tier)s::text is null)
-   and (h.verified = %(verified)s or %(verified)s::boolean is null)
-   and (h.erased_at is null or %(erased)s)
+   and (%(status)s::text is null or h.status = %(status)s)
+   and (%(tier)s::text is null or h.tier = %(tier)s)
+   and (%(verified)s::boolean is null or h.verified = %(verified)s)
+   and (%(erased)s::boolean or h.erased_at is null)
  order by h.holder_id
  limit %(limit)s;
 
--- name: find_numbers
--- The numbers of people in the directory.
-select i.external_id, i.holder_id
-  from bursar.holder_ids i
-  join bursar.holders h using (holder_id)
- where i.external_id = any (%(external_ids)s::text[]) and h.erased_at is null;
+-- name: read_owners
+-- Who has these names; nobody can take one of them away meanwhile.
+select n.kind, n.name, i.external_id
+  from unnest(%(kinds)s::text[], %(names)s::text[]) as x (kind, name)
+  join bursar.holder_names n using (kind, name)
+  join bursar.holder_ids i using (holder_id)
+ order by n.kind, n.name
+   for no key update of n;
 
--- name: note_logins
--- Logins move a holder's map of days: bit i is the day i days before login_day.
-update bursar.holders h
-   set last_login_at = greatest(h.last_login_at, u.at),
-       login_day = greatest(h.login_day, u.day),
-       login_map = case
-           when h.login_day is null then 1
-           when u.day > h.login_day + 62 then 1
-           when u.day > h.login_day
-                then ((h.login_map << (u.day - h.login_day)) & 9223372036854775807) | 1
-           when u.day < h.login_day - 62 then h.login_map
-           else h.login_map | (1::bigint << (h.login_day - u.day)) end
-  from (select n.holder_id, n.at, (n.at at time zone %(zone)s)::date as day
-          from unnest(%(holder_ids)s::bigint[], %(instants)s::timestamptz[])
-               as n (holder_id, at)) as u
- where h.holder_id = u.holder_id and h.erased_at is null;
+-- name: free_names
+-- Names that their holders give up.
+delete from bursar.holder_names n
+ using unnest(%(kinds)s::text[], %(names)s::text[], %(holder_ids)s::bigint[])
+       as x (kind, name, holder_id)
+ where n.kind = x.kind and n.name = x.name and n.holder_id = x.holder_id;
 
--- name: erase
--- Nothing personal is left of a holder in the directory (H4).
-update bursar.holders
-   set username = null, email = null, locale = null, time_zone = null, attributes = '{}',
-       last_login_at = null, login_map = 0, login_day = null, status = %(status)s,
-       matters_since = %(now)s, changes = changes + 1, erased_at = %(now)s,
-       xid = pg_current_xact_id(), epoch = (select e.epoch from bursar.economy e)
- where holder_id = %(holder_id)s;
+-- name: give_names
+-- Names for their only owners, in order; who takes one that is taken breaks the key.
+insert into bursar.holder_names (kind, name, holder_id)
+select x.kind, x.name, x.holder_id
+  from unnest(%(kinds)s::text[], %(names)s::text[], %(holder_ids)s::bigint[])
+       as x (kind, name, holder_id)
+ order by x.kind, x.name;
 
--- name: rename
--- The app's own id gives way to a tombstone, and may be enrolled anew.
-update bursar.holder_ids set external_id = %(tombstone)s where holder_id = %(holder_id)s;
-
--- name: drop_names
--- An erased holder's names are free.
-delete from bursar.holder_names where holder_id = %(holder_id)s;
-
--- name: lock_directory
--- The switches, held by whoever changes them.
-select d.unique_username, d.unique_email from bursar.directory d for update;
-
--- name: set_unique
--- Which names only one holder may have.
-update bursar.directory set unique_username = %(username)s, unique_email = %(email)s;
+-- name: add_names
+-- The same while a switch is turned on; those that are taken are left out, the others answered.
+insert into bursar.holder_names (kind, name, holder_id)
+select x.kind, x.name, x.holder_id
+  from unnest(%(kinds)s::text[], %(names)s::text[], %(holder_ids)s::bigint[])
+       as x (kind, name, holder_id)
+    on conflict (kind, name) do nothing
+returning holder_id;
 
 -- name: clear_names
--- The names of a kind are nobody's matter any more.
+-- No names of a kind.
 delete from bursar.holder_names where kind = %(kind)s;
 
--- name: read_all_names
--- Every name of a kind, to be folded and taken.
-select h.holder_id, i.external_id, case when %(kind)s = 'email' then h.email else h.username end
-  from bursar.holders h
-  join bursar.holder_ids i using (holder_id)
- where h.erased_at is null
-   and case when %(kind)s = 'email' then h.email else h.username end is not null
- order by h.holder_id;
+-- name: read_names
+-- A stretch of the directory, for the names in it.
+select holder_id, username, email
+  from bursar.holders
+ where holder_id > %(after)s
+ order by holder_id
+ limit %(limit)s;
 
--- name: now
--- The economy's clock.
-select bursar.now();
+-- name: enrol
+-- Numbers for external ids that have none, in the order given; if somebody was quicker with one,
+-- the key breaks: seldom, and cheaper than being prepared for it.
+insert into bursar.holder_ids (external_id)
+select x.external_id
+  from unnest(%(external_ids)s::text[]) with ordinality as x (external_id, n)
+ order by x.n
+returning external_id, holder_id;
+
+-- name: insert_holders
+-- New rows of the directory; if somebody was quicker, the key breaks. A column that is the same
+-- throughout is an empty array and one value; what is null in a column beside one means that one.
+insert into bursar.holders (
+    holder_id, xid, epoch, username, email, locale, time_zone, created_at, status, tier,
+    verified, subscription_start, billing_anchor, last_login_at, login_day, login_map,
+    attributes, matters_since, changes)
+select n.holder_id, pg_current_xact_id(), (select epoch from bursar.economy),
+       coalesce(n.username, %(username)s), coalesce(n.email, %(email)s),
+       coalesce(n.locale, %(locale)s), coalesce(n.time_zone, %(time_zone)s),
+       coalesce(n.created_at, %(created_at)s), coalesce(n.status, %(status)s),
+       coalesce(n.tier, %(tier)s), coalesce(n.verified, %(verified)s) <> 0,
+       coalesce(n.subscription_start, %(subscription_start)s),
+       coalesce(n.billing_anchor, %(billing_anchor)s),
+       coalesce(n.last_login_at, %(last_login_at)s),
+       (coalesce(n.last_login_at, %(last_login_at)s) at time zone 'UTC')::date,
+       (coalesce(n.last_login_at, %(last_login_at)s) is not null)::integer,
+       coalesce(n.attributes, %(attributes)s)::jsonb,
+       coalesce(n.matters_since, %(matters_since)s), coalesce(n.changes, %(changes)s)
+  from unnest(
+       %(holder_ids)s::bigint[], %(usernames)s::text[], %(emails)s::text[],
+       %(locales)s::text[], %(time_zones)s::text[], %(created_ats)s::timestamptz[],
+       %(statuss)s::text[], %(tiers)s::text[], %(verifieds)s::smallint[],
+       %(subscription_starts)s::timestamptz[], %(billing_anchors)s::timestamptz[],
+       %(last_login_ats)s::timestamptz[], %(attributess)s::text[],
+       %(matters_sinces)s::timestamptz[], %(changess)s::integer[])
+       as n (holder_id, username, email, locale, time_zone, created_at, status, tier, verified,
+             subscription_start, billing_anchor, last_login_at, attributes, matters_since,
+             changes);
+
+-- name: update_holders
+-- The rows as they are now; logins are noted by a statement of their own.
+update bursar.holders h
+   set username = n.username, email = n.email, locale = n.locale, time_zone = n.time_zone,
+       created_at = n.created_at, status = n.status, tier = n.tier, verified = n.verified <> 0,
+       subscription_start = n.subscription_start, billing_anchor = n.billing_anchor,
+       attributes = n.attributes::jsonb, matters_since = n.matters_since, changes = n.changes,
+       xid = case when n.told <> 0 then pg_current_xact_id() else h.xid end,
+       epoch = case when n.told <> 0 then (select epoch from bursar.economy) else h.epoch end
+  from unnest(
+       %(holder_ids)s::bigint[], %(usernames)s::text[], %(emails)s::text[], %(locales)s::text[],
+       %(time_zones)s::text[], %(created_ats)s::timestamptz[], %(statuss)s::text[],
+       %(tiers)s::text[], %(verifieds)s::smallint[], %(subscription_starts)s::timestamptz[],
+       %(billing_anchors)s::timestamptz[], %(attributess)s::text[],
+       %(matters_sinces)s::timestamptz[], %(changess)s::integer[], %(told)s::smallint[])
+       as n (holder_id, username, email, locale, time_zone, created_at, status, tier, verified,
+             subscription_start, billing_anchor, attributes, matters_since, changes, told)
+ where h.holder_id = n.holder_id;
+
+-- name: insert_past
+-- What was in force until now.
+insert into bursar.holder_history (
+       holder_id, number, since, until, status, tier, verified, subscription_start, billing_anchor,
+       recorded_at, actor, reason)
+select p.holder_id, p.number, p.since, p.until, p.status, p.tier, p.verified <> 0,
+       p.subscription_start, p.billing_anchor, p.recorded_at, %(actor)s, %(reason)s
+  from unnest(
+       %(holder_ids)s::bigint[], %(numbers)s::integer[], %(sinces)s::timestamptz[],
+       %(untils)s::timestamptz[], %(statuss)s::text[], %(tiers)s::text[], %(verifieds)s::smallint[],
+       %(subscription_starts)s::timestamptz[], %(billing_anchors)s::timestamptz[],
+       %(recorded_ats)s::timestamptz[])
+       as p (holder_id, number, since, until, status, tier, verified, subscription_start,
+             billing_anchor, recorded_at);
+
+-- name: note_logins
+-- Logins, by day in UTC: bit i says i days before the last. Rows are locked in order; nothing that
+-- programs follow moves.
+with seen as (
+    select h.holder_id, x.at, (x.at at time zone 'UTC')::date as day
+      from unnest(%(holder_ids)s::bigint[], %(ats)s::timestamptz[]) as x (holder_id, at)
+      join bursar.holders h using (holder_id)
+     where h.erased_at is null
+     order by h.holder_id
+       for no key update of h
+)
+update bursar.holders h
+   set last_login_at = greatest(h.last_login_at, s.at),
+       login_day = greatest(h.login_day, s.day),
+       login_map = case
+           when h.login_day is null or s.day - h.login_day > 62 then 1
+           when s.day >= h.login_day
+           then ((h.login_map << (s.day - h.login_day)) & 9223372036854775807) | 1
+           when h.login_day - s.day <= 62 then h.login_map | (1::bigint << (h.login_day - s.day))
+           else h.login_map end
+  from seen s
+ where h.holder_id = s.holder_id;
+
+-- name: read_history
+-- What was in force before, the newest first.
+select number, since, until, status, tier, verified, subscription_start, billing_anchor,
+       recorded_at, actor, reason
+  from bursar.holder_history
+ where holder_id = %(holder_id)s and number < %(before)s
+ order by number desc
+ limit %(limit)s;
+
+-- name: credit_of
+-- What a holder has in all wallets.
+select a.code, w.balance, w.held
+  from bursar.wallets w
+  join bursar.assets a using (asset_id)
+ where w.holder_id = %(holder_id)s and (w.balance <> 0 or w.held <> 0)
+ order by a.code;
+
+-- name: erase_id
+-- The app's own id gives way to a tombstone; should somebody bear that name, to a longer one.
+update bursar.holder_ids i
+   set external_id = %(tombstone)s::text || case
+       when exists (select from bursar.holder_ids o where o.external_id = %(tombstone)s::text)
+       then ':' || pg_current_xact_id()::text else '' end
+ where i.holder_id = %(holder_id)s
+returning i.external_id;
+
+-- name: erase_holder
+-- Whatever is personal goes; what programs and books need to know of an account stays.
+update bursar.holders
+   set username = null, email = null, locale = null, time_zone = null, attributes = '{}',
+       last_login_at = null, login_day = null, login_map = 0, status = %(status)s,
+       erased_at = %(now)s, matters_since = greatest(matters_since, %(now)s),
+       changes = changes + 1, xid = pg_current_xact_id(),
+       epoch = (select epoch from bursar.economy)
+ where holder_id = %(holder_id)s;

@@ -1,18 +1,20 @@
-"""The directory: everything that may be asked of it, one method each."""
+"""The directory: everything that may be asked of it, one method each (H1–H4)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final, get_args
+from functools import cache
+from pathlib import Path
+from typing import Final
 from zoneinfo import available_timezones
 
-import msgspec
-from psycopg import errors
-
-from bursar.holders import store
-from bursar.holders.decide import Decided, decide, past_of
-from bursar.holders.examine import examine
-from bursar.holders.examine import instant as wrong_instant
+from bursar.holders import store, upserting
+from bursar.holders.decide import past_of
+from bursar.holders.examine import examine, instant
+from bursar.holders.examine import external_id as id_problem
+from bursar.holders.importing.import_plan import ImportPlan
+from bursar.holders.importing.run import Import, Report, Sinks
 from bursar.holders.model import (
+    DEFAULT_STATUS,
     ERASED_STATUS,
     MAX_CHANGES,
     TOMBSTONE,
@@ -26,23 +28,24 @@ from bursar.holders.model import (
     Wanted,
     folded,
 )
-from bursar.holders.store_people import read_past
-from bursar.ledger import Ledger
+from bursar.ledger import MAX_AMOUNT, Ledger, Page
+from bursar.ledger.reading.wallets import check_limit
+from bursar.ledger.service import check_voice
+from bursar.platform.collector import paused_collector
 from bursar.platform.database import Connection
-from bursar.platform.errors import Conflict, Invalid, Missing, Rejected
+from bursar.platform.errors import Invalid, Missing, Rejected
 
-_PAGE: Final = 1_000
+_STRETCH: Final = 10_000
 _NAMED: Final = 5
-_UTC: Final = "UTC"
+_MOST_HISTORY: Final = 2**31 - 1
 
 
 class Holders:
-    """The directory of one ledger's holders."""
+    """The directory beside a ledger, on the ledger's database."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+        self.ledger = ledger
         self._database = ledger.database
-        self._zones = available_timezones()
 
     async def upsert(
         self,
@@ -52,229 +55,288 @@ class Holders:
         reason: str,
         tx: Connection | None = None,
     ) -> list[Upserted]:
-        """Enrol or change up to 10,000 holders in one transaction; answers in their order (H2).
+        """Enrol or change 1 to 10,000 holders in one transaction; answers in their order (H2).
 
-        A change that is refused does not keep the others from being made.
+        What is malformed or breaks a rule is refused for itself. Several changes of one holder
+        are applied in order. With ``tx`` all belongs to the caller's transaction. Raises
+        `Invalid` for the batch as a whole, `Unavailable`.
         """
-        if not 0 < len(changes) <= MAX_CHANGES:
-            raise Invalid(
-                "holders_batch", f"a batch has 1 to {MAX_CHANGES} changes", size=len(changes)
-            )
-        if tx is not None:
-            return await self._upsert(tx, changes, (actor, reason))
+        check_batch(len(changes))
+        check_voice(actor, reason)
+        changes = list(changes)
+        if set(map(type, changes)) != {HolderChange}:
+            raise Invalid("holder_change", "a batch is of changes of holders and nothing else")
+        with paused_collector():
+            refusals = [examine(change, zones()) for change in changes]
 
         async def once(connection: Connection) -> list[Upserted]:
-            return await self._upsert(connection, changes, (actor, reason))
+            return await upserting.apply(connection, changes, refusals, (actor, reason))
 
-        for _ in range(_NAMED):
-            try:
-                return await self._database.retrying(once)
-            except errors.UniqueViolation:  # somebody took a name meanwhile: now it is known
-                continue
-        raise Conflict("holder_names_moved", "others keep taking the same names: try again")
+        return await (once(tx) if tx is not None else self._database.retrying(once))
 
-    async def get(self, external_id: str) -> Holder:
-        """Show a holder; raises `Missing` ``holder_unknown``."""
+    async def import_file(
+        self,
+        path: str | Path,
+        plan: ImportPlan,
+        *,
+        actor: str,
+        reason: str,
+        dry_run: bool = False,
+        sinks: Sinks | None = None,
+    ) -> Report:
+        """Import holders, and opening balances, from CSV or JSON Lines (H2, H3).
+
+        One transaction: all good rows, or nothing. Bad ones go to ``sinks.reject``. The same file
+        again changes nothing and posts nothing. A dry run does the same and takes it all back.
+        Until the end those who are changed cannot be changed by others. Raises `Invalid` for the
+        plan or the file as a whole, `Missing` for an asset, `Rejected` ``import_rejected`` where
+        the plan is strict, `Unavailable`.
+        """
+        check_voice(actor, reason)
+        run = Import(self.ledger, plan, (actor, reason), sinks or Sinks())
+        return await run.run(Path(path), zones(), dry_run=dry_run)
+
+    async def get(self, external_id: str | None = None, *, holder_id: int | None = None) -> Holder:
+        """Show one holder; raises `Missing` ``holder_unknown``, also for who only has a wallet."""
+        name, number = named(external_id, holder_id)
         async with self._database.connection() as connection:
-            found = await store.read_holder(connection, external_id)
+            found = await store.find(connection, name, number)
         if found is None:
-            raise _unknown(external_id)
+            raise unknown(external_id, holder_id)
         return found
 
-    async def numbers(self, external_ids: Sequence[str]) -> list[int]:
-        """Find the numbers of holders, in order; raises `Missing` naming those not there."""
+    async def numbers(self, external_ids: Sequence[str]) -> Sequence[int]:
+        """Find the numbers of people in the directory, in order; raises `Missing` naming others."""
         async with self._database.connection() as connection:
-            found = await store.find_numbers(connection, external_ids)
-        missing = [one for one in external_ids if one not in found]
-        if missing:
+            found = await store.resolve(connection, external_ids)
+        strangers = [i for i in external_ids if i not in found or not found[i].listed]
+        if strangers:
             raise Missing(
                 "holder_unknown",
-                f"{len(missing)} holders are not in the directory, {missing[0]!r} for one",
-                holders=missing[:_NAMED],
+                f"{len(strangers)} are not in the directory, {strangers[0][:80]!r} for one",
+                holders=[one[:80] for one in strangers[:_NAMED]],
             )
-        return [found[one] for one in external_ids]
+        return [found[one].holder_id for one in external_ids]
 
-    async def list_holders(
-        self, wanted: Wanted | None = None, *, after: int = 0, limit: int = 100
-    ) -> list[Holder]:
-        """List holders in the order they came; ``after`` is the number where a page ended."""
-        if type(limit) is not int or not 0 < limit <= _PAGE:
-            raise Invalid("page_limit", f"a page has 1 to {_PAGE} items", limit=limit)
+    async def list(
+        self, wanted: Wanted | None = None, *, limit: int = 50, cursor: str | None = None
+    ) -> Page[Holder]:
+        """List holders in the order of their enrolment, 1 to 1,000 a page."""
+        check_limit(limit)
+        after = 0 if cursor is None else _place(cursor)
         async with self._database.connection() as connection:
-            return await store.read_holders(
-                connection, wanted or Wanted(), after=after, limit=limit
-            )
+            found = await store.list_holders(connection, wanted or Wanted(), after, limit + 1)
+        following = str(found[limit - 1].holder_id) if len(found) > limit else None
+        return Page(tuple(found[:limit]), following)
 
-    async def history(self, external_id: str) -> list[Past]:
-        """List what was in force for a holder before, the oldest first (H1)."""
-        holder = await self.get(external_id)
-        async with self._database.connection() as connection:
-            return (await read_past(connection, [holder.holder_id])).get(holder.holder_id, [])
+    async def history(
+        self,
+        external_id: str | None = None,
+        *,
+        holder_id: int | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Past]:
+        """List what was in force of a holder before, the newest first (H1)."""
+        check_limit(limit)
+        before = _MOST_HISTORY if cursor is None else _place(cursor, _MOST_HISTORY)
+        name, number = named(external_id, holder_id)
+        async with self._database.snapshot() as connection:
+            holder = await store.find(connection, name, number)
+            if holder is None:
+                raise unknown(external_id, holder_id)
+            found = await store.read_history(connection, holder.holder_id, before, limit + 1)
+        following = str(found[limit - 1].number) if len(found) > limit else None
+        return Page(tuple(found[:limit]), following)
 
     async def seen(
-        self, logins: Mapping[str, datetime], *, zone: str = _UTC, tx: Connection | None = None
+        self, logins: Collection[str] | Mapping[str, datetime], *, at: datetime | None = None
     ) -> Seen:
-        """Note when holders logged in (P22); days are counted in the zone.
+        """Note logins of 1 to 10,000 holders, now or at their instants, late ones too.
 
-        Of the last 63 days each is known. A login later than the economy's clock is `Invalid`;
-        whoever is not in the directory is told.
+        Who is not in the directory is named in the answer. Raises `Invalid` for an instant in
+        the future.
         """
-        for external_id, at in logins.items():
-            if (wrong := wrong_instant(at)) is not None:
-                raise Invalid("login_invalid", f"a login {wrong}", holder=external_id)
-        if zone not in self._zones:
-            raise Invalid("login_invalid", f"there is no time zone {zone[:40]!r}")
-        if tx is not None:
-            return await _note(tx, logins, zone)
-        async with self._database.transaction() as connection:
-            return await _note(connection, logins, zone)
+        check_batch(len(logins))
+        ids = list(logins)
+        if isinstance(logins, str) or not all(id_problem(i) is None for i in ids):
+            raise Invalid("external_id", "an external id is 1 to 200 printable characters")
+        given = [logins[i] if isinstance(logins, Mapping) else at for i in ids]
+        for wrong in (instant(i) for i in given if i is not None):
+            if wrong is not None:
+                raise Invalid("instant", f"a login {wrong}")
+
+        async def once(connection: Connection) -> Seen:
+            now, _ = await store.read_directory(connection)
+            if any(i is not None and i > now for i in given):
+                raise Invalid("instant", "a login lies in the future", now=now.isoformat())
+            found = await store.resolve(connection, ids)
+            noted = {
+                found[key].holder_id: when or now
+                for key, when in zip(ids, given, strict=True)
+                if key in found and found[key].listed
+            }
+            if noted:
+                await store.note_logins(connection, noted)
+            strangers = (i for i in ids if i not in found or not found[i].listed)
+            return Seen(len(noted), tuple(strangers))
+
+        return await self._database.retrying(once)
+
+    async def unique(self, *, username: bool | None = None, email: bool | None = None) -> Unique:
+        """Say, or only tell, which names one holder alone may have; case does not count (H1).
+
+        Turning a switch on waits until nobody changes holders, and nobody does until it is
+        done. Raises `Rejected` ``names_not_unique`` with a few names that several have.
+        """
+
+        async def once(connection: Connection) -> Unique:
+            asked = username is not None or email is not None
+            read = store.lock_directory if asked else store.read_directory
+            _, now = await read(connection)
+            new = Unique(
+                now.username if username is None else username,
+                now.email if email is None else email,
+            )
+            kinds: tuple[NameKind, NameKind] = ("username", "email")
+            for kind in kinds:
+                if getattr(new, kind) != getattr(now, kind):
+                    await store.clear_names(connection, kind)
+                    if getattr(new, kind):
+                        await _gather_names(connection, kind)
+            if new != now:
+                await store.set_directory(connection, new)
+            return new
+
+        return await self._database.retrying(once)
 
     async def erase(
-        self, external_id: str, *, actor: str, reason: str, despite_holds: bool = False
-    ) -> str:
-        """Erase what is personal of a holder; the books stay as they are (H4).
+        self,
+        external_id: str | None = None,
+        *,
+        holder_id: int | None = None,
+        with_credit: bool = False,
+        actor: str,
+        reason: str,
+    ) -> Holder:
+        """Remove what is personal of a holder; the books stay as they are (H4).
 
-        The id gives way to a tombstone, which is returned, and may be enrolled anew as another
-        holder. Refused while credit is held, unless ``despite_holds``. Erasing what is erased is
-        no error.
+        The app's own id gives way to a tombstone, under which the wallets can still be reached;
+        the status becomes `canceled`. Who is erased already, named by number or tombstone, is
+        answered as is. Raises `Missing`, and `Rejected` ``holder_has_credit`` unless
+        ``with_credit``. Actor and reason stay: they should name nobody.
         """
-        holder = await self.get(external_id)
-        tombstone = f"{TOMBSTONE}{holder.holder_id}"
-        if holder.erased_at is not None:
-            return external_id
-        if not despite_holds:
-            await self._no_holds(holder)
-        async with self._database.transaction() as connection:
-            known, _ = await store.lock_known(connection, [external_id])
-            current = known.get(external_id)
-            if current is None:
-                raise _unknown(external_id)
-            now = max(await store.read_now(connection), current.matters_since)
-            past = past_of(current, now, now, (actor, reason))
-            await store.add_past(connection, [(current.holder_id, past)], now, (actor, reason))
-            await store.erase(connection, current.holder_id, tombstone, ERASED_STATUS, now)
-        return tombstone
+        check_voice(actor, reason)
+        name, number = named(external_id, holder_id)
 
-    async def unique(self) -> Unique:
-        """Tell which names only one holder may have (H1)."""
-        async with self._database.transaction() as connection:
-            return await store.read_unique(connection)
+        async def once(connection: Connection) -> Holder:
+            found = await store.lock_id(connection, name, number)
+            if found is None:
+                raise unknown(external_id, holder_id)
+            return await _erase(connection, *found, (actor, reason), with_credit=with_credit)
 
-    async def set_unique(self, wanted: Unique) -> None:
-        """Switch which names only one holder may have; refused while two share one (H1)."""
-        async with self._database.transaction() as connection:
-            before = await store.lock_directory(connection)
-            for kind in get_args(NameKind):
-                on, was = getattr(wanted, kind), getattr(before, kind)
-                if on and not was:
-                    await _take_all(connection, kind)
-                elif was and not on:
-                    await store.clear_names(connection, kind)
-            await store.set_unique(connection, wanted)
-
-    async def _upsert(
-        self, connection: Connection, changes: Sequence[HolderChange], voice: tuple[str, str]
-    ) -> list[Upserted]:
-        refusals = [examine(change, self._zones) for change in changes]
-        ids = sorted(
-            {c.external_id for c, refusal in zip(changes, refusals, strict=True) if not refusal}
-        )
-        unique = await store.read_unique(connection)
-        kinds: list[NameKind] = [k for k in get_args(NameKind) if getattr(unique, k)]
-        await store.enrol(connection, ids)
-        known, numbers = await store.lock_known(connection, ids)
-        now = await store.read_now(connection)
-        owners = await store.read_owners(connection, _names_brought(changes, refusals, kinds))
-        decided = decide(changes, refusals, known, owners, kinds, now, voice)
-        await _write(connection, decided, numbers, now, voice)
-        return [
-            Upserted(change.external_id, outcome, numbers.get(change.external_id), refusal)
-            if refusal is None
-            else Upserted(str(getattr(change, "external_id", "")), outcome, None, refusal)
-            for change, (outcome, refusal) in zip(changes, decided.answers, strict=True)
-        ]
-
-    async def _no_holds(self, holder: Holder) -> None:
-        for asset in await self._ledger.assets():
-            try:
-                wallet = await self._ledger.wallet(holder_id=holder.holder_id, asset=asset.code)
-            except Missing:
-                continue
-            if wallet.held:
-                raise Rejected(
-                    "holder_holds",
-                    f"{wallet.held} {asset.code} are held: capture or release them first",
-                    held=wallet.held,
-                    asset=asset.code,
-                )
+        return await self._database.retrying(once)
 
 
-async def _note(connection: Connection, logins: Mapping[str, datetime], zone: str) -> Seen:
-    if not logins:
-        return Seen(0, ())
-    now = await store.read_now(connection)
-    late = [external_id for external_id, at in logins.items() if at > now]
-    if late:
-        raise Invalid("login_invalid", "a login lies in the future", holder=late[0])
-    numbers = await store.find_numbers(connection, list(logins))
-    known = sorted((number, logins[external_id]) for external_id, number in numbers.items())
-    if known:
-        await store.note_logins(connection, known, zone)
-    return Seen(len(known), tuple(one for one in logins if one not in numbers))
+@cache
+def zones() -> frozenset[str]:
+    """Name the time zones that this machine knows."""
+    return frozenset(available_timezones())
 
 
-async def _write(
-    connection: Connection,
-    decided: Decided,
-    numbers: Mapping[str, int],
-    now: datetime,
-    voice: tuple[str, str],
-) -> None:
-    """Write what a batch comes to; what is created has its number by now."""
-
-    def numbered(holders: Mapping[str, Holder]) -> list[Holder]:
-        known = [msgspec.structs.replace(h, holder_id=numbers[key]) for key, h in holders.items()]
-        return sorted(known, key=lambda holder: holder.holder_id)
-
-    await store.add_holders(connection, numbered(decided.created))
-    await store.change_holders(connection, numbered(decided.changed), decided.told)
-    past = [(numbers[key], past) for key, past in decided.past]
-    await store.add_past(connection, past, now, voice)
-    await store.move_names(connection, decided.names, numbers)
+def check_batch(size: int) -> None:
+    """Refuse a batch that is empty or too large."""
+    if not 0 < size <= MAX_CHANGES:
+        raise Invalid("batch_size", f"a batch has 1 to {MAX_CHANGES} items, not {size}", size=size)
 
 
-def _names_brought(
-    changes: Sequence[HolderChange], refusals: Sequence[object], kinds: Sequence[NameKind]
-) -> list[tuple[NameKind, str]]:
-    """List the unique names that these changes bring, folded."""
-    brought: set[tuple[NameKind, str]] = set()
-    for kind in kinds:
-        for change, refusal in zip(changes, refusals, strict=True):
-            name = None if refusal else getattr(change, kind)
-            if isinstance(name, str):
-                brought.add((kind, folded(name)))
-    return sorted(brought)
+def named(external_id: str | None, holder_id: int | None) -> tuple[str | None, int | None]:
+    """Make sure that exactly one names the holder; what nobody can bear becomes nobody's."""
+    if (external_id is None) == (holder_id is None):
+        raise Invalid("holder_name", "external_id or holder_id: exactly one names the holder")
+    if external_id is not None:
+        printable = isinstance(external_id, str) and external_id.isprintable()
+        return (external_id if printable else ""), None
+    whole = type(holder_id) is int and 0 < holder_id <= MAX_AMOUNT
+    return None, holder_id if whole else 0
 
 
-async def _take_all(connection: Connection, kind: NameKind) -> None:
-    """Take the names of a kind for those who have them; raises `Rejected` if two share one."""
-    owner: dict[str, tuple[int, str]] = {}
-    shared: list[str] = []
-    for number, external_id, name in await store.read_all_names(connection, kind):
-        first = owner.setdefault(folded(name), (number, external_id))
-        if first[0] != number:
-            shared.append(f"{first[1]} and {external_id}")
-    if shared:
+def unknown(external_id: str | None, holder_id: int | None) -> Missing:
+    """Say that there is no such holder."""
+    told = repr(external_id)[:220] if external_id is not None else str(holder_id)[:40]
+    return Missing("holder_unknown", f"there is no holder {told}", holder=told)
+
+
+async def _gather_names(connection: Connection, kind: NameKind) -> None:
+    """Give every name of a kind to its only owner; raises `Rejected` if one has several."""
+    after = 0
+    doubles: list[str] = []
+    while stretch := await store.read_names(connection, kind, after, _STRETCH):
+        after = stretch[-1][0]
+        given = [((kind, folded(name)), i) for i, name in stretch if name is not None]
+        if not given:
+            continue
+        owners = await store.add_names(connection, given)
+        doubles += [name for (_, name), i in given if i not in owners]
+    if doubles:
+        shown = sorted(set(doubles))[:_NAMED]
         raise Rejected(
-            "holder_names_shared",
-            f"{len(shared)} pairs share a {kind}: {', '.join(shared[:_NAMED])}",
+            "names_not_unique",
+            f"several holders have the same {kind}: {', '.join(shown)}",
             kind=kind,
-            holders=shared[:_NAMED],
+            names=shown,
+            holders=len(doubles),
         )
-    given = [(kind, name, number) for name, (number, _) in owner.items()]
-    for first_one in range(0, len(given), MAX_CHANGES):
-        await store.give_names(connection, given[first_one : first_one + MAX_CHANGES])
 
 
-def _unknown(external_id: str) -> Missing:
-    return Missing("holder_unknown", f"there is no holder {external_id!r}", holder=external_id)
+async def _erase(
+    connection: Connection,
+    holder_id: int,
+    external_id: str,
+    voice: tuple[str, str],
+    *,
+    with_credit: bool,
+) -> Holder:
+    """Erase a holder whose id is locked; one without a row gets an empty one first."""
+    known = await store.lock_holders(connection, [holder_id])
+    if not known:
+        now, _ = await store.begin_change(connection)
+        packed = store.pack_new([_nobody(external_id, now)])
+        await store.insert_holders(connection, packed, [holder_id], now)
+        known = await store.lock_holders(connection, [holder_id])
+    before = known[external_id]
+    if before.erased_at is not None:
+        return before
+    credit = await store.credit_of(connection, holder_id)
+    if credit and not with_credit:
+        raise Rejected(
+            "holder_has_credit",
+            "the holder still has credit: take it back first, or say that it may stay",
+            wallets=[{"asset": a, "balance": b, "held": held} for a, b, held in credit],
+        )
+    now, _ = await store.read_directory(connection)
+    freed = [(name, holder_id) for name in upserting.names_held(before)]
+    await store.move_names(connection, freed, [])
+    past = past_of(before, max(now, before.matters_since), now, voice)
+    await store.insert_past(connection, [(holder_id, past)], voice)
+    await store.erase(connection, holder_id, f"{TOMBSTONE}{holder_id}", ERASED_STATUS, now)
+    erased = await store.find(connection, None, holder_id)
+    if erased is None:
+        raise unknown(None, holder_id)
+    return erased
+
+
+def _nobody(external_id: str, now: datetime) -> Holder:
+    """Describe who only had a wallet."""
+    return Holder(
+        0, external_id, None, None, None, None, now, DEFAULT_STATUS, "", False, None, None, None,
+        "{}", now, 0,
+    )  # fmt: skip
+
+
+def _place(cursor: str, most: int = MAX_AMOUNT) -> int:
+    """Read a cursor that an earlier page gave."""
+    sound = isinstance(cursor, str) and cursor.isascii() and cursor.isdigit() and len(cursor) < 20
+    if not sound or int(cursor) > most:
+        raise Invalid("cursor", "the cursor is not one that a page gave", cursor=str(cursor)[:80])
+    return int(cursor)

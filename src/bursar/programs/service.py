@@ -21,6 +21,7 @@ from bursar.programs.model import (
     Program,
     ProgramVersion,
 )
+from bursar.programs.outages import Declared, declare
 from bursar.programs.overrides import check_override, set_override
 from bursar.programs.runs.execute import Executor
 from bursar.programs.runs.model import Estimate
@@ -68,11 +69,11 @@ class Programs:
             await get_program(connection, name)
             return await store.read_versions(connection, name)
 
-    async def switch(self, name: str, *, on: bool) -> None:
+    async def switch(self, name: str, *, on: bool, actor: str, reason: str) -> None:
         """Stop a program by one setting, or let it go on (P10)."""
         async with self._database.connection() as connection:
             await get_program(connection, name)
-            await store.switch(connection, name, off=not on)
+            await store.switch(connection, name, off=not on, actor=actor, reason=reason)
 
     async def forecast(self, program: Program) -> Estimate:
         """Tell what the next period of a program, in force or not, would cost today (I7)."""
@@ -160,6 +161,12 @@ class Programs:
         async with self._database.connection() as connection:
             if not await store.resolve_alert(connection, alert_id, actor):
                 raise Missing("alert_unknown", f"there is no open alert {alert_id}", alert=alert_id)
+
+    async def declare_outage(
+        self, starts_at: datetime, ends_at: datetime, *, actor: str, reason: str
+    ) -> Declared:
+        """Declare that holders could not act between two instants (P23); see `outages`."""
+        return await declare(self.ledger, starts_at, ends_at, actor=actor, reason=reason)
 
     async def outages(self) -> list[Outage]:
         """List the windows declared, the earliest first."""

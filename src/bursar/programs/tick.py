@@ -14,6 +14,7 @@ from bursar.programs.due import CHUNK, plan
 from bursar.programs.model import Calendar, Claim, InForce, Once, Rolling, RunId, RunState
 from bursar.programs.periods import upcoming
 from bursar.programs.runs import store as runs
+from bursar.programs.runs import store_failures as failures
 from bursar.programs.runs.execute import Executor
 from bursar.programs.runs.model import Run
 from bursar.programs.runs.preview import estimate
@@ -120,7 +121,7 @@ async def next_due(connection: Connection) -> datetime | None:
     What is due already is told as an instant that has passed.
     """
     now = await store.read_now(connection)
-    instants = [await runs.read_next_retry(connection)]
+    instants = [await failures.read_next_retry(connection)]
     instants += [
         await _next_of(connection, in_force, now)
         for in_force in await store.read_programs(connection)

@@ -50,18 +50,18 @@ class Worker:
         next_tick = clock()
         wait_s = _POLL_S
         while not self._stop.is_set():
+            again = False
             try:
-                again = False
                 if clock() >= next_tick:
                     next_tick = clock() + self._tick_s
                     again = await self._tick()
                 await self._programs.runs.work(
                     lanes=self._lanes, stop=self._stop, after_chunk=self._after_chunk
                 )
-                wait_s = _POLL_S
                 if again:
                     next_tick = clock()
                     continue
+                wait_s = _POLL_S
             except Unavailable as error:
                 _log.warning("waiting", code=error.code, message=error.message, wait_s=wait_s)
                 wait_s = min(wait_s * 2, _LONGEST_WAIT_S)

@@ -10,6 +10,9 @@ create table bursar.programs (
     news_xid      xid8,
     news_until    timestamptz,
     switched_off  boolean      not null default false,
+    switched_at   timestamptz,
+    switched_by   text         collate "C",
+    switched_why  text,
     retired_at    timestamptz,
     constraint programs_pkey      primary key (program_id),
     constraint programs_name_key  unique (name),
@@ -104,7 +107,8 @@ create table bursar.runs (
 
 -- Two who start the same period at once start it once (P5).
 create unique index runs_period_once on bursar.runs (program_id, period_key, generation)
-    where kind = 'scheduled' and not dry_run and state not in ('canceled', 'skipped');
+    where kind = 'scheduled' and not dry_run
+      and state not in ('canceled', 'skipped', 'reverting', 'reverted');
 create unique index runs_reverted_once on bursar.runs (target_run)
     where kind = 'revert' and state <> 'canceled';
 create index runs_open on bursar.runs (run_id) where state in ('waiting', 'running', 'paused');

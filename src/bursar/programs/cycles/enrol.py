@@ -21,11 +21,13 @@ _AS_ALL: Final = Override()
 
 async def enrol(
     connection: Connection, in_force: InForce, schedule: Rolling, holder_ids: Sequence[int]
-) -> None:
+) -> list[int]:
     """Begin the cycles of those who have none, and let a new tier's interval count (P1).
 
     Whoever lacks what the anchor asks for, a billing date say, is enrolled once they have it.
+    Returns those whose tier has changed.
     """
+    changed: list[int] = []
     for first in range(0, len(holder_ids), _BATCH):
         part = holder_ids[first : first + _BATCH]
         people = await read_these(connection, _FACTS, part)
@@ -35,7 +37,8 @@ async def enrol(
         overrides = await programs.read_overrides(
             connection, in_force.program_id, part[0], part[-1], part
         )
-        await _enrol(connection, in_force, schedule, people, cycles, overrides)
+        changed += await _enrol(connection, in_force, schedule, people, cycles, overrides)
+    return changed
 
 
 async def _enrol(
@@ -45,7 +48,7 @@ async def _enrol(
     people: People,
     cycles: dict[int, HolderCycle],
     overrides: dict[int, Override],
-) -> None:
+) -> list[int]:
     new: list[tuple[int, Any, str]] = []
     moves: list[CycleMove] = []
     for holder_id, facts, started, created in zip(
@@ -68,6 +71,7 @@ async def _enrol(
             moves.append(CycleMove(holder_id, had.cycle.due_at, cycle, cycle.due_at, None, tier))
     await store.add(connection, in_force.program_id, new)
     await store.move(connection, in_force.program_id, moves)
+    return [move.holder_id for move in moves]
 
 
 def anchor_of(

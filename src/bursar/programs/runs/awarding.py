@@ -132,9 +132,7 @@ def _award_one(
         first = found.first
     amount, note = _share(verdict, terms, first)
     if amount:
-        group.holder_ids.append(seen.holder_id)
-        group.amounts.append(amount)
-        group.notes.append(note)
+        group.add(seen.holder_id, amount, note)
     else:
         _without(awards, seen.holder_id, verdict)
 

@@ -1,15 +1,14 @@
 """What a run would come to, decided as the run itself decides, and nothing written (P6)."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from bursar.holders.store_people import highest_holder_id
-from bursar.ledger.reading.given import read_by_references
 from bursar.platform.database import Connection
 from bursar.programs.due import CHUNK
 from bursar.programs.model import RunId
-from bursar.programs.runs.awarding import ALREADY_PAID
+from bursar.programs.runs.already import leave_out_paid
 from bursar.programs.runs.deciding import decide
 from bursar.programs.runs.model import Awards, Chunk, Estimate
 from bursar.programs.runs.work import Work
@@ -21,7 +20,7 @@ async def preview(
     connection: Connection,
     work: Work,
     *,
-    holder_ids: list[int] | None = None,
+    holder_ids: Sequence[int] | None = None,
     size: int = CHUNK,
 ) -> AsyncIterator[Awards]:
     """Decide chunk after chunk, for everybody or for these holders; who is paid is left out."""
@@ -37,7 +36,7 @@ async def preview(
         ]
     for chunk in chunks:
         awards, _ = await decide(connection, work, chunk)
-        await _leave_out_paid(connection, work.run.asset, awards)
+        await leave_out_paid(connection, work.run.asset, awards)
         yield awards
 
 
@@ -45,7 +44,7 @@ async def estimate(
     connection: Connection,
     work: Work,
     *,
-    holder_ids: list[int] | None = None,
+    holder_ids: Sequence[int] | None = None,
     seen: Callable[[Awards], None] | None = None,
 ) -> Estimate:
     """Add up a preview; ``seen`` is shown each part of it."""
@@ -60,22 +59,3 @@ async def estimate(
             seen(awards)
     holders = awarded + failed + sum(excluded.values())
     return Estimate(holders, awarded, amount, failed, dict(sorted(excluded.items())))
-
-
-async def _leave_out_paid(connection: Connection, asset: str, awards: Awards) -> None:
-    for group in awards.groups.values():
-        if not group.holder_ids:
-            continue
-        paid = await read_by_references(connection, asset, group.holder_ids, [group.reference])
-        if not paid:
-            continue
-        having = {holder_id for holder_id, _ in paid}
-        rest = [
-            row
-            for row in zip(group.holder_ids, group.amounts, group.notes, strict=True)
-            if row[0] not in having
-        ]
-        awards.excluded[ALREADY_PAID] += len(having)
-        group.holder_ids = [row[0] for row in rest]
-        group.amounts = [row[1] for row in rest]
-        group.notes = [row[2] for row in rest]

@@ -62,15 +62,6 @@ select c.epoch, c.xid::text
             else c.chunk_no = %(source_chunk)s end
  order by c.chunk_no;
 
--- name: joiners_of
--- The runs for those who joined after a period's run began, unless they are taken back.
-select j.run_id
-  from bursar.runs r
-  join bursar.runs j using (program_id, period_key, generation)
- where r.run_id = %(run_id)s and r.kind = 'scheduled' and j.kind = 'joiners'
-   and j.state not in ('reverting', 'reverted')
- order by j.run_id;
-
 -- name: set_estimate
 -- What a run would come to.
 update bursar.runs set estimate = %(estimate)s::text::json where run_id = %(run_id)s;
@@ -80,20 +71,31 @@ update bursar.runs set estimate = %(estimate)s::text::json where run_id = %(run_
 update bursar.runs set holders = %(holders)s where run_id = %(run_id)s;
 
 -- name: claim_chunk
--- The next chunk that nobody works on, held until the transaction ends.
+-- The next chunk that nobody works on, held until the transaction ends. Of a program that is switched
+-- off nothing is given; its periods are given in their order, for a streak or a cap looks back.
 select c.run_id, c.chunk_no, c.first_holder, c.last_holder, c.holder_ids, c.source_chunk
   from bursar.run_chunks c
   join bursar.runs r using (run_id)
+  left join bursar.programs p using (program_id)
  where c.done_at is null
    and r.state = 'running'
    and (r.run_id = %(run_id)s or %(run_id)s::bigint is null)
+   and (r.kind = 'revert' or p.switched_off is not true)
+   and (r.kind <> 'scheduled' or not exists (
+           select from bursar.runs e
+             join bursar.run_chunks f using (run_id)
+            where e.program_id = r.program_id and e.run_id < r.run_id
+              and e.kind = 'scheduled' and e.state = 'running' and f.done_at is null))
  order by c.run_id, c.chunk_no
  limit 1
    for update of c skip locked;
 
 -- name: is_running
 -- Whether a run is still to be worked on, seen anew once its chunk is held.
-select r.state = 'running' from bursar.runs r where r.run_id = %(run_id)s;
+select r.state = 'running' and (r.kind = 'revert' or p.switched_off is not true)
+  from bursar.runs r
+  left join bursar.programs p using (program_id)
+ where r.run_id = %(run_id)s;
 
 -- name: hold_chunks
 -- Wait for whoever works on a run, and let nobody begin.
@@ -197,7 +199,7 @@ select r.run_id, r.generation, r.state
   from bursar.runs r
  where r.program_id = %(program_id)s and r.period_key = %(period_key)s and r.kind = 'scheduled'
    and r.state not in ('canceled', 'skipped') and not r.dry_run
- order by r.generation desc
+ order by r.generation desc, r.state in ('reverting', 'reverted'), r.run_id desc
  limit 1;
 
 -- name: read_period
@@ -217,6 +219,13 @@ select r.period::text
    and (r.period ->> 'end')::timestamptz > %(at)s
  order by r.run_id desc
  limit 1;
+
+-- name: read_open_periods
+-- The periods that runs of a program are still under way for.
+select r.period::text
+  from bursar.runs r
+ where r.program_id = %(program_id)s and r.kind = 'scheduled' and r.state = 'running'
+   and not r.dry_run;
 
 -- name: has_open_run
 -- Is there a run of this program still under way?
@@ -266,7 +275,8 @@ update bursar.run_failures
  where run_id = %(run_id)s and holder_id = any (%(holder_ids)s::bigint[]) and resolved_at is null;
 
 -- name: take_failures
--- The holders whose next try is due, or all that are left of one run, taken by one worker.
+-- The holders whose next try is due, or those left of one run, the least tried first. Whoever is
+-- taken has no next try until a chunk has decided it.
 update bursar.run_failures f
    set retry_at = null
  where (f.run_id, f.holder_id) in (
@@ -276,8 +286,9 @@ update bursar.run_failures f
             where w.resolved_at is null
               and r.state in ('running', 'finished')
               and case when %(run_id)s::bigint is null then w.retry_at <= bursar.now()
-                       else w.run_id = %(run_id)s end
-            order by w.run_id, w.holder_id
+                       else w.run_id = %(run_id)s
+                            and (w.retry_at is not null or w.attempts >= 8) end
+            order by w.attempts, w.run_id, w.holder_id
             limit 10000
               for update of w skip locked)
 returning f.run_id, f.holder_id;

@@ -19,6 +19,7 @@ from bursar.programs.model import Calendar, InForce, Period, RunId, RunKind, Run
 from bursar.programs.outlook import find_period, next_period
 from bursar.programs.runs import steer
 from bursar.programs.runs import store as runs
+from bursar.programs.runs import store_failures as failures
 from bursar.programs.runs.execute import LANES, Executor
 from bursar.programs.runs.model import (
     Awards,
@@ -174,12 +175,11 @@ class Runs:
             made = await runs.add_run(connection, new)
             if made is None:
                 return await self._granted_before(connection, new)
+            chosen: Sequence[int] | None = None
             if run is not None:
                 chosen = await holders_of(connection, await steer.get_run(connection, run))
             elif holders is not None:
                 chosen = await self._holders.numbers(holders)
-            else:
-                chosen = None
             await _lay_out(connection, made, chosen, self._chunk)
         await self._clear(made)
         return made
@@ -248,7 +248,7 @@ class Runs:
         _check_limit(limit)
         async with self._database.connection() as connection:
             await steer.get_run(connection, run_id)
-            return await runs.read_failures(
+            return await failures.read_failures(
                 connection, run_id, after=after, everything=everything, limit=limit
             )
 
@@ -259,7 +259,7 @@ class Runs:
         _check_limit(limit)
         async with self._database.connection() as connection:
             await steer.get_run(connection, run_id)
-            return await runs.read_exclusions(connection, run_id, after=after, limit=limit)
+            return await failures.read_exclusions(connection, run_id, after=after, limit=limit)
 
     async def _clear(self, run_id: RunId) -> None:
         """Estimate a run that waits, and let it begin if it may."""
@@ -352,7 +352,7 @@ async def holders_of(connection: Connection, run: Run) -> list[int]:
 
 
 async def _lay_out(
-    connection: Connection, run_id: RunId, chosen: list[int] | None, size: int
+    connection: Connection, run_id: RunId, chosen: Sequence[int] | None, size: int
 ) -> None:
     """Cut these holders, or all, into chunks."""
     if chosen is not None:

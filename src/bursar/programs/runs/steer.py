@@ -4,14 +4,21 @@ from collections.abc import Collection
 from typing import Final
 
 from bursar.ledger import Policy
+from bursar.ledger.service import check_voice
 from bursar.platform.database import Connection
 from bursar.platform.errors import Conflict, Invalid, Missing, Rejected
 from bursar.programs import store as programs
 from bursar.programs.model import RunId, RunKind, RunState
 from bursar.programs.runs import store
+from bursar.programs.runs import store_failures as failures
 from bursar.programs.runs.model import NewRun, Run
+from bursar.programs.runs.store_period import end_joiners
 
-_REVERTIBLE: Final = frozenset({RunState.FINISHED, RunState.PAUSED, RunState.CANCELED})
+_REVERTIBLE: Final = frozenset(
+    # one that is being reverted: once more, if the run that did it was canceled
+    {RunState.FINISHED, RunState.PAUSED, RunState.CANCELED, RunState.REVERTING}
+)
+_TAKEN_BACK: Final = frozenset({RunState.REVERTING, RunState.REVERTED})
 
 
 async def get_run(connection: Connection, run_id: RunId) -> Run:
@@ -66,8 +73,17 @@ async def pause(connection: Connection, run_id: RunId, actor: str) -> None:
 
 
 async def resume(connection: Connection, run_id: RunId, actor: str) -> None:
-    """Let a paused run go on."""
+    """Let a paused run go on; not one that would come to more than its ceiling (P10)."""
     run = await get_run(connection, run_id)
+    expected = 0 if run.estimate is None else run.estimate.amount
+    if run.ceiling is not None and expected > run.ceiling:
+        raise Rejected(
+            "run_ceiling",
+            f"{run.name} comes to {expected}, above its limit of {run.ceiling}: cancel it, raise"
+            " the limit, start it again",
+            estimate=expected,
+            ceiling=run.ceiling,
+        )
     await _move(connection, run, RunState.RUNNING, [RunState.PAUSED], note=f"resumed by {actor}")
 
 
@@ -83,19 +99,25 @@ async def revert(
 ) -> RunId:
     """Start the run that takes back what another gave; a second time is refused (P6).
 
-    With a period's run those for its joiners are taken back as well, each by a run of its own:
-    were the period then run again, joiners would otherwise be paid twice (P5). Waits for whoever
-    works on a chunk. Raises `Rejected` ``run_state``, also where joiners are just being paid.
+    Waits for whoever works on a chunk of it, and ends its period's runs for joiners, whose awards
+    stay: the period may be run again now. Raises `Rejected` ``run_state``.
     """
+    check_voice(actor, reason)
     run = await get_run(connection, run_id)
     if run.kind is RunKind.REVERT:
         raise Rejected("run_not_revertible", f"{run.name} is itself a reversal", run=run.name)
     if policy not in ("debt", "clip", "net"):
         raise Invalid("revert_policy", "a policy is debt, clip or net", policy=str(policy))
+    # the chunks first: who works on one goes on to the run
+    await store.hold_chunks(connection, run_id)
     await _move(
         connection, run, RunState.REVERTING, _REVERTIBLE, note=f"reverted by {actor}: {reason}"
     )
-    await store.hold_chunks(connection, run_id)
+    if run.kind is RunKind.SCHEDULED and run.program_id is not None:
+        stands = await store.read_newest(connection, run.program_id, run.period.key)
+        if stands is None or stands.state in _TAKEN_BACK:
+            note = f"ended by the reversal of {run.name}"
+            await end_joiners(connection, run.program_id, run.period.key, run.generation, note)
     progress = await store.read_progress(connection, run_id)
     made = await store.add_run(
         connection,
@@ -117,8 +139,6 @@ async def revert(
     if made is None:
         raise Rejected("run_state", f"{run.name} has been reverted", state=RunState.REVERTED)
     await store.add_copied(connection, made, run_id)
-    for joined in await store.read_joiners(connection, run_id):
-        await revert(connection, joined, policy, actor=actor, reason=reason)
     return made
 
 
@@ -127,7 +147,7 @@ async def retry(connection: Connection, run_id: RunId | None, size: int) -> dict
 
     They become chunks of their run, which goes on with them. Returns how many, by run.
     """
-    taken = await store.take_failures(connection, run_id)
+    taken = await failures.take_failures(connection, run_id)
     for run, holder_ids in taken.items():
         last = await store.lock_last_chunk(connection, run)
         await store.add_listed(connection, run, holder_ids, size, after=last)

@@ -1,0 +1,61 @@
+"""``bursar worker``: keep doing what is due, until told to stop (P1, P7)."""
+
+import asyncio
+import logging
+import os
+import signal
+from typing import Annotated, Final
+
+import structlog
+import typer
+
+from bursar.cli.running import with_programs
+from bursar.cli.session import Where, single_command
+from bursar.programs.runs.execute import LANES
+from bursar.programs.service import Programs
+from bursar.programs.worker import TICK_S, Worker
+
+app = single_command()
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_log: Final = structlog.get_logger("bursar.worker")
+
+
+@app.command()
+def worker(
+    lanes: Annotated[
+        int, typer.Option("--lanes", min=1, max=64, help="Parts of runs done at the same time.")
+    ] = LANES,
+    tick: Annotated[
+        float, typer.Option("--tick", min=0.1, max=3600, help="Seconds from one plan to the next.")
+    ] = TICK_S,
+    where: Where = None,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Log JSON on a terminal, too.", rich_help_panel="Everywhere"),
+    ] = False,
+) -> None:
+    """Plan and do what is due, and sweep the books, until SIGTERM or Ctrl-C.
+
+    It then finishes what is under way and exits with 0; a second signal ends it at once, which
+    loses nothing either. Run as many as you like, on as many machines. A database that goes away
+    is waited for. It logs on standard error: JSON lines, unless that is a terminal.
+    """
+
+    async def work(programs: Programs) -> None:
+        one = Worker(programs, lanes=lanes, tick_s=tick)
+        loop = asyncio.get_running_loop()
+
+        def stop(name: str) -> None:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+            _log.info("stopping", signal=name)
+            one.stop()
+
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, stop, number.name)
+        _log.info("working", pid=os.getpid(), lanes=lanes, tick_s=tick)
+        await one.run()
+        _log.info("stopped")
+
+    with_programs(where, work, connections=lanes + 2, log_level=logging.INFO, log_json=as_json)
