@@ -18,6 +18,7 @@ from bursar.programs.model import (
     InForce,
     Once,
     Period,
+    Program,
     Rolling,
     RunId,
     RunKind,
@@ -109,16 +110,15 @@ async def begin(
 
     Where its total must be known first it waits for its estimate, which `Programs` makes.
     """
-    limits = in_force.program.limits
-    checked = limits.approve_above is not None or limits.run is not None
+    dry_run = dry_run or in_force.program.dry_run
     new = new_run(
         in_force,
         RunKind.SCHEDULED,
         period,
         now,
-        state=RunState.WAITING if checked and not dry_run else RunState.RUNNING,
+        state=first_state(in_force.program, dry_run=dry_run),
         generation=generation,
-        dry_run=dry_run or in_force.program.dry_run,
+        dry_run=dry_run,
         started_by=started_by,
         reason=reason,
         holders=last,
@@ -203,7 +203,13 @@ async def _news(
         return []
     await store.set_news(connection, in_force.program_id, mark, now)
     new = new_run(
-        in_force, RunKind.JOINERS, period, now, generation=generation, holders=len(changed)
+        in_force,
+        RunKind.JOINERS,
+        period,
+        now,
+        state=first_state(in_force.program, dry_run=in_force.program.dry_run),
+        generation=generation,
+        holders=len(changed),
     )
     run_id = await runs.add_run(connection, new)
     if run_id is None:
@@ -233,11 +239,20 @@ async def _plan_cycles(
     if await runs.has_open_run(connection, in_force.program_id):
         return []
     period = Period(now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), now, now, 1)
-    run_id = await runs.add_run(connection, new_run(in_force, RunKind.SCHEDULED, period, now))
+    state = first_state(in_force.program, dry_run=in_force.program.dry_run)
+    new = new_run(in_force, RunKind.SCHEDULED, period, now, state=state)
+    run_id = await runs.add_run(connection, new)
     if run_id is None:
         return []
     await runs.add_due(connection, run_id, in_force.program_id, now, size)
     return [run_id]
+
+
+def first_state(program: Program, *, dry_run: bool) -> RunState:
+    """Say how a run begins: where its total must be known first it waits for its estimate (P10)."""
+    limits = program.limits
+    checked = limits.approve_above is not None or limits.run is not None
+    return RunState.WAITING if checked and not dry_run else RunState.RUNNING
 
 
 def new_run(

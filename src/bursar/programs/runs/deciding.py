@@ -64,7 +64,8 @@ def _decide_grant(work: Work, people: People, overrides: dict[int, Override]) ->
     run = work.run
     terms = Terms(
         period=run.period,
-        reference=f"grant:{run.reference or run.run_id}",
+        # no reference that an operator may choose reads like that of a run without one
+        reference=f"grant:{run.reference}" if run.reference is not None else f"{run.name}:grant",
         as_of=run.as_of,
         zone="UTC",
         proration=None,
@@ -86,5 +87,6 @@ def _decide_once(work: Work, people: People, overrides: dict[int, Override]) -> 
         created=[people.created[n] for n in joined],
     )
     awards = award_period(work.judge, newcomers, overrides, {}, terms, history_counts=False)
-    awards.excluded["joined_before"] += len(people.holder_ids) - len(joined)
+    if before := len(people.holder_ids) - len(joined):
+        awards.excluded["joined_before"] += before
     return awards

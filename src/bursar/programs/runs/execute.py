@@ -21,6 +21,7 @@ from bursar.programs.model import (
     Once,
     Period,
     Program,
+    Rolling,
     RunId,
     RunKind,
     RunState,
@@ -134,8 +135,12 @@ class Executor:
             awarded, amount = awards.count, awards.amount
             if not run.dry_run:
                 awarded, amount = await self._give(connection, work, awards)
-                if settle is not None:
-                    await settle(frozenset(holder_id for holder_id, _, _ in awards.failures))
+            if settle is not None and (
+                not run.dry_run or isinstance(work.program.schedule, Rolling)
+            ):
+                # cycles go on in a dry run too, as periods do: else it would be made again for ever
+                await settle(frozenset(awards.failing))
+            if not run.dry_run:
                 await self._reserve(connection, run, amount)
         await self._record(connection, work, chunk, awards)
         done = store.Done(awarded, amount, len(awards.failures), dict(awards.excluded))
