@@ -232,7 +232,7 @@ async def _plan_cycles(
         connection, standing.news, mark, standing.news_until or standing.starts_at, now
     )
     if changed:
-        await enrol(connection, in_force, schedule, changed)
+        await enrol(connection, in_force, schedule, changed, now)
         await store.set_news(connection, in_force.program_id, mark, now)
     if not await any_due(connection, in_force.program_id, now):
         return []

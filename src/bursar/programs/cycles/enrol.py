@@ -20,10 +20,15 @@ _AS_ALL: Final = Override()
 
 
 async def enrol(
-    connection: Connection, in_force: InForce, schedule: Rolling, holder_ids: Sequence[int]
+    connection: Connection,
+    in_force: InForce,
+    schedule: Rolling,
+    holder_ids: Sequence[int],
+    now: datetime,
 ) -> None:
     """Begin the cycles of those who have none, and let a new tier's interval count (P1).
 
+    What is due is first given, and then the new interval counts.
     Whoever lacks what the anchor asks for, a billing date say, is enrolled once they have it.
     """
     for first in range(0, len(holder_ids), _BATCH):
@@ -35,7 +40,7 @@ async def enrol(
         overrides = await programs.read_overrides(
             connection, in_force.program_id, part[0], part[-1], part
         )
-        await _enrol(connection, in_force, schedule, people, cycles, overrides)
+        await _enrol(connection, in_force, schedule, people, cycles, overrides, now)
 
 
 async def _enrol(
@@ -45,6 +50,7 @@ async def _enrol(
     people: People,
     cycles: dict[int, HolderCycle],
     overrides: dict[int, Override],
+    now: datetime,
 ) -> None:
     new: list[tuple[int, Any, str]] = []
     moves: list[CycleMove] = []
@@ -61,7 +67,7 @@ async def _enrol(
                 not_before = in_force.standing.starts_at
                 cycle = begin(schedule, anchor, tier, refresh_day, not_before)
                 new.append((holder_id, cycle, tier))
-        elif had.tier != tier:
+        elif had.tier != tier and had.cycle.due_at > now:
             cycle = had.cycle
             if interval_days(schedule, tier) != interval_days(schedule, had.tier):
                 cycle = retier(schedule, cycle, tier, refresh_day)
