@@ -31,6 +31,7 @@ from bursar.holders.model import (
 from bursar.ledger import MAX_AMOUNT, Ledger, Page
 from bursar.ledger.reading.wallets import check_limit
 from bursar.ledger.service import check_voice
+from bursar.platform.arrays import texts
 from bursar.platform.collector import paused_collector
 from bursar.platform.database import Connection
 from bursar.platform.errors import Invalid, Missing, Rejected
@@ -157,7 +158,7 @@ class Holders:
             now, _ = await store.read_directory(connection)
             if any(i is not None and i > now for i in given):
                 raise Invalid("instant", "a login lies in the future", now=now.isoformat())
-            found = await store.resolve(connection, ids)
+            found = await store.resolve(connection, texts(ids))
             noted = {
                 found[key].holder_id: when or now
                 for key, when in zip(ids, given, strict=True)
