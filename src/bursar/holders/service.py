@@ -109,7 +109,7 @@ class Holders:
     async def list(
         self, wanted: Wanted | None = None, *, limit: int = 50, cursor: str | None = None
     ) -> Page[Holder]:
-        """List holders in the order of their enrolment, 1 to 1,000 a page."""
+        """List holders in the order of their numbers, 1 to 1,000 a page."""
         check_limit(limit)
         after = 0 if cursor is None else _place(cursor)
         async with self._database.connection() as connection:
