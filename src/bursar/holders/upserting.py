@@ -120,8 +120,8 @@ async def _apply(
         found = await store.resolve(connection, texts(ids))
     listed = [r.holder_id for r in found.values() if r.listed]
     known = await store.lock_holders(connection, listed) if listed else {}
-    if len(known) < len(listed):
-        raise _Overtaken  # one was erased meanwhile
+    if len(known) < len(listed) or any(h.erased_at is not None for h in known.values()):
+        raise _Overtaken  # one was erased meanwhile: its id is somebody else's now
     kinds = kinds_of(unique)
     wanted = _wanted(sound, kinds)
     owners = await store.read_owners(connection, wanted) if wanted else {}
