@@ -8,12 +8,12 @@ from psycopg import sql
 
 from bursar.platform.errors import Rejected, Unavailable
 
-# bursar.economy and bursar.migrations have rows in books that nobody has used yet.
+# These have rows in books that nobody has used yet.
 _TABLES = """
 select c.relname
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where n.nspname = 'bursar' and c.relkind in ('r', 'p')
-   and c.relname not in ('economy', 'migrations')
+   and c.relname not in ('directory', 'economy', 'migrations')
  order by c.relname
 """
 
