@@ -1,7 +1,7 @@
 """Showing runs: as a list, in full, and what one has come to."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -12,6 +12,13 @@ from bursar.programs.runs.model import Estimate, Exclusion, Failure, Run, RunRep
 
 _MANY: Final = 1_000
 """Holders of whom a rate tells anything."""
+
+
+class Worked(NamedTuple):
+    """How long a command has worked on a run, and how many holders were done meanwhile."""
+
+    seconds: float
+    holders: int
 
 
 def report_json(report: RunReport) -> dict[str, Any]:
@@ -83,17 +90,17 @@ def show_status(report: RunReport, asset: Asset) -> None:
         output.say(f"\n{hint}")
 
 
-def show_outcome(report: RunReport, asset: Asset, seconds: float | None) -> None:
-    """Show what a run has come to, and what to do if it is not finished."""
+def show_outcome(report: RunReport, asset: Asset, worked: Worked | None) -> None:
+    """Show what a run has come to, how fast just now, and what to do if it is not finished."""
     run = report.run
     state = run.state.value
     if run.dry_run:
         state += " (dry run: nothing was given)"
     told = f"{run.name}: {subject(run)}, {state}"
-    if seconds is not None:
-        done = holders_done(report)
-        rate = f", {output.amount(int(done / seconds), 0)} holders/s" if done >= _MANY else ""
-        told += f" in {seconds:.1f} s{rate}"
+    if worked is not None:
+        told += f" in {worked.seconds:.1f} s"
+        if worked.holders >= _MANY:
+            told += f", {output.amount(int(worked.holders / worked.seconds), 0)} holders/s"
     output.say(told)
     if report.progress.chunks_done:
         output.facts(_came_to(report, asset))

@@ -54,11 +54,16 @@ async def plan(
         case Claim(automatic="no"):
             return []
         case Claim() as claim:
+            # a streak is counted in order: a day waits until the one before it is settled
+            if await runs.has_open_run(connection, in_force.program_id):
+                return []
             ended = _ended(claim, standing, now)
             if not ended:
                 return []
             late = _as_if_begun(ended, now)
-            return await _begin_periods(connection, in_force, ended, now, late, size)
+            return await _begin_periods(
+                connection, in_force, ended, now, late, size, one_by_one=True
+            )
         case Once():
             return await _plan_newcomers(connection, in_force, standing, now, size)
         case Rolling() as rolling:
@@ -90,12 +95,19 @@ async def _begin_periods(
     now: datetime,
     late: datetime,
     size: int,
+    *,
+    one_by_one: bool = False,
 ) -> list[RunId]:
-    """Take up the periods that have begun; what the policy leaves out is on record (P9)."""
+    """Take up the periods that have begun; what the policy leaves out is on record (P9).
+
+    With ``one_by_one`` only the oldest that is to be paid: the others come with later ticks.
+    """
     program = in_force.program
     mark = await read_mark(connection)
     last = await highest_holder_id(connection)
     pay, skipped = choose(due, program.catch_up, late, program.late_hours)
+    if one_by_one:
+        pay = pay[:1]
     made: list[RunId] = []
     for period in skipped:
         new = new_run(in_force, RunKind.SCHEDULED, period, now, state=RunState.SKIPPED)
@@ -104,7 +116,7 @@ async def _begin_periods(
         run_id = await begin(connection, in_force, period, now, last, size)
         if run_id is not None:
             made.append(run_id)
-    await store.set_paid_until(connection, in_force.program_id, due[-1].end)
+    await store.set_paid_until(connection, in_force.program_id, (pay or due)[-1].end)
     await store.set_news(connection, in_force.program_id, mark, now)
     return made
 

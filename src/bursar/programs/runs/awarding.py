@@ -171,7 +171,7 @@ def _standing(judge: Judge, seen: Seen, past: Sequence[Past], start: datetime) -
 
 def _why_not(found: Standing, terms: Terms) -> str | None:
     """Say why somebody who qualifies now is not given this period, if so (P4)."""
-    if found.first is None or found.first > terms.as_of:
+    if found.first is None or found.first > terms.as_of or found.first >= terms.period.end:
         return NOT_STARTED
     if found.first <= terms.period.start and not found.at_start:
         return RETURNS_NEXT_PERIOD

@@ -40,11 +40,14 @@ _PAGE: Final = 1_000
 class Runs:
     """The runs of one ledger's programs."""
 
-    def __init__(self, ledger: Ledger, holders: Holders, executor: Executor) -> None:
+    def __init__(
+        self, ledger: Ledger, holders: Holders, executor: Executor, *, chunk: int = CHUNK
+    ) -> None:
         self._ledger = ledger
         self._database = ledger.database
         self._holders = holders
         self._executor = executor
+        self._chunk = chunk
 
     async def preview(
         self,
@@ -122,6 +125,7 @@ class Runs:
                 wanted,
                 now,
                 last,
+                self._chunk,
                 generation=generation,
                 dry_run=dry_run,
                 started_by=actor,
@@ -176,7 +180,7 @@ class Runs:
                 chosen = await holders_of(connection, await steer.get_run(connection, run))
             elif holders is not None:
                 chosen = await self._holders.numbers(holders)
-            await _lay_out(connection, made, chosen)
+            await _lay_out(connection, made, chosen, self._chunk)
         await self._clear(made)
         return made
 
@@ -220,7 +224,7 @@ class Runs:
         """Try the holders whom a run has set aside again at once; returns how many (P8)."""
         async with self._database.transaction() as connection:
             await steer.get_run(connection, run_id)
-            return sum((await steer.retry(connection, run_id, CHUNK)).values())
+            return sum((await steer.retry(connection, run_id, self._chunk)).values())
 
     async def report(self, run_id: RunId) -> RunReport:
         """Tell how a run stands; raises `Missing` ``run_unknown``."""
@@ -347,16 +351,18 @@ async def holders_of(connection: Connection, run: Run) -> list[int]:
     return sorted(found)
 
 
-async def _lay_out(connection: Connection, run_id: RunId, chosen: Sequence[int] | None) -> None:
+async def _lay_out(
+    connection: Connection, run_id: RunId, chosen: Sequence[int] | None, size: int
+) -> None:
     """Cut these holders, or all, into chunks."""
     if chosen is not None:
-        await runs.add_listed(connection, run_id, chosen, CHUNK)
+        await runs.add_listed(connection, run_id, chosen, size)
         await runs.set_holders(connection, run_id, len(chosen))
         return
     last = await highest_holder_id(connection)
     await runs.set_holders(connection, run_id, last)
     if last:
-        await runs.add_range(connection, run_id, last, CHUNK)
+        await runs.add_range(connection, run_id, last, size)
 
 
 def _check_limit(limit: int) -> None:
