@@ -8,12 +8,12 @@ import typer
 
 from bursar.cli import output
 from bursar.cli.progress import meter
+from bursar.cli.running import programs_of
 from bursar.cli.session import Json, Where, command_group, instant_of, with_ledger
 from bursar.economy.clock import TestClock
 from bursar.economy.model import Clock
 from bursar.ledger import Ledger
 from bursar.platform.errors import Invalid
-from bursar.programs.service import Programs
 
 app = command_group("Read the economy's clock, and move that of a sandbox ahead.")
 
@@ -60,7 +60,7 @@ def move(
 
 
 def _clock(ledger: Ledger) -> TestClock:
-    return TestClock(ledger, Programs(ledger))
+    return TestClock(ledger, programs_of(ledger))
 
 
 def _target(text: str, now: datetime) -> datetime:

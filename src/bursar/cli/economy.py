@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from bursar.cli import errors, output
+from bursar.cli.running import programs_of
 from bursar.cli.session import (
     Actor,
     Json,
@@ -22,7 +23,6 @@ from bursar.economy.parse import parse
 from bursar.economy.service import EconomyService
 from bursar.ledger import Ledger
 from bursar.platform.errors import Invalid
-from bursar.programs.service import Programs
 
 app = command_group("Check, plan and apply the economy file.")
 
@@ -193,7 +193,7 @@ def history(
 
 
 def _service(ledger: Ledger) -> EconomyService:
-    return EconomyService(ledger, Programs(ledger))
+    return EconomyService(ledger, programs_of(ledger))
 
 
 def _read(file: str) -> bytes:

@@ -14,11 +14,14 @@ from bursar.cli import errors, output, run_view
 from bursar.cli.logs import log_to_stderr
 from bursar.cli.progress import Meter, meter
 from bursar.cli.session import asset_named, with_ledger
+from bursar.ledger import Ledger
 from bursar.platform.errors import Invalid, Unavailable
+from bursar.platform.settings import load_settings
 from bursar.programs.model import RunId, RunState
 from bursar.programs.runs.execute import LANES
 from bursar.programs.runs.model import RunReport
 from bursar.programs.service import Programs
+from bursar.programs.switches import Switches
 
 T = TypeVar("T")
 
@@ -47,7 +50,14 @@ def with_programs(
     that only what nobody foresaw is.
     """
     log_to_stderr(log_level, as_json=log_json)
-    return with_ledger(where, lambda ledger: use(Programs(ledger)), connections=connections)
+    return with_ledger(where, lambda ledger: use(programs_of(ledger)), connections=connections)
+
+
+def programs_of(ledger: Ledger) -> Programs:
+    """Make the programs of a ledger as the environment's settings want them (O5)."""
+    said = load_settings()
+    switches = Switches(enabled=said.programs, dry_run=said.dry_run)
+    return Programs(ledger, chunk=said.chunk, switches=switches)
 
 
 def run_number(text: str) -> RunId:

@@ -11,9 +11,10 @@ import typer
 
 from bursar.cli.running import with_programs
 from bursar.cli.session import Where, single_command
+from bursar.platform.settings import load_settings
 from bursar.programs.runs.execute import LANES
 from bursar.programs.service import Programs
-from bursar.programs.worker import TICK_S, Worker
+from bursar.programs.worker import Worker
 
 app = single_command()
 
@@ -27,8 +28,11 @@ def worker(
         int, typer.Option("--lanes", min=1, max=64, help="Parts of runs done at the same time.")
     ] = LANES,
     tick: Annotated[
-        float, typer.Option("--tick", min=0.1, max=3600, help="Seconds from one plan to the next.")
-    ] = TICK_S,
+        float | None,
+        typer.Option(
+            "--tick", min=0.1, max=86_400, help="Seconds between plans, else BURSAR_TICK_S or 60."
+        ),
+    ] = None,
     where: Where = None,
     as_json: Annotated[
         bool,
@@ -42,8 +46,10 @@ def worker(
     is waited for. It logs on standard error: JSON lines, unless that is a terminal.
     """
 
+    tick_s = load_settings().tick_s if tick is None else tick
+
     async def work(programs: Programs) -> None:
-        one = Worker(programs, lanes=lanes, tick_s=tick)
+        one = Worker(programs, lanes=lanes, tick_s=tick_s)
         loop = asyncio.get_running_loop()
 
         def stop(name: str) -> None:
@@ -54,7 +60,7 @@ def worker(
 
         for number in _SIGNALS:
             loop.add_signal_handler(number, stop, number.name)
-        _log.info("working", pid=os.getpid(), lanes=lanes, tick_s=tick)
+        _log.info("working", pid=os.getpid(), lanes=lanes, tick_s=tick_s)
         await one.run()
         _log.info("stopped")
 

@@ -62,7 +62,7 @@ def read_program(table: Fields, name: str, time_zone: str) -> Program:
         on_tier_change=table.choice(
             "on_tier_change", ("next_period", "difference_now"), "next_period"
         ),
-        catch_up=table.choice("catch_up", get_args(CatchUp), "latest"),
+        catch_up=table.choice("catch_up", get_args(CatchUp), _usual_catch_up(schedule)),
         late_hours=_or(table.number("late_hours", 0, _MAX_LATE_HOURS), 6),
         terms=_terms(table.table("terms", "{ expires_days = 90 }"), schedule),
         limits=_limits(table.table("limits", "{ award = 1000, run = 100000 }")),
@@ -73,6 +73,11 @@ def read_program(table: Fields, name: str, time_zone: str) -> Program:
         table.wrong("reference", "may not be empty")
     table.end()
     return program
+
+
+def _usual_catch_up(schedule: Schedule) -> CatchUp:
+    """Settle every day of automatic claims after a downtime: a missed one would break streaks."""
+    return "all" if isinstance(schedule, Claim) else "latest"
 
 
 def zone(table: Fields, default: str) -> str:

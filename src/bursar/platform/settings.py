@@ -8,6 +8,10 @@
 | `BURSAR_POSTGRES_BIN`       | a directory of PostgreSQL programs to use for it         |
 | `BURSAR_CHECKSUM_KEY`       | hex, 32 bytes or more: entries are sealed with HMAC (L5) |
 | `BURSAR_CHECKSUM_KEY_ID`    | number of that key, 1 to 32767, written on each entry    |
+| `BURSAR_PROGRAMS`           | `on`, or `off`: no program gives anything                |
+| `BURSAR_DRY_RUN`            | `on`: runs only count what they would give; else `off`   |
+| `BURSAR_CHUNK`              | holders in a part of a run, 1 to 10000                   |
+| `BURSAR_TICK_S`             | seconds from one look of a worker at what is due to the next |
 """
 
 import os
@@ -28,6 +32,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     postgres_bin: Path | None = None
     checksum_key: bytes | None = msgspec.field(default=None)
     checksum_key_id: int = 1
+    programs: bool = True
+    dry_run: bool = False
+    chunk: int = 10_000
+    tick_s: int = 60
 
     def __repr__(self) -> str:
         where = "server" if self.database_url else str(self.data_dir)
@@ -56,7 +64,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         database_owner_url=env.get("BURSAR_DATABASE_OWNER_URL") or None,
         postgres_bin=Path(postgres_bin).expanduser() if postgres_bin else None,
         checksum_key=_key(env.get("BURSAR_CHECKSUM_KEY")),
-        checksum_key_id=_key_id(env.get("BURSAR_CHECKSUM_KEY_ID")),
+        checksum_key_id=_number(env, "BURSAR_CHECKSUM_KEY_ID", 1, 32767),
+        programs=_switch(env, "BURSAR_PROGRAMS", on=True),
+        dry_run=_switch(env, "BURSAR_DRY_RUN", on=False),
+        chunk=_number(env, "BURSAR_CHUNK", 10_000, 10_000),
+        tick_s=_number(env, "BURSAR_TICK_S", 60, 86_400),
     )
 
 
@@ -76,13 +88,21 @@ def _key(text: str | None) -> bytes | None:
     return key
 
 
-def _key_id(text: str | None) -> int:
+def _number(env: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = env.get(name)
     if not text:
-        return 1
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 32767:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= most:
         raise Invalid(
-            "setting_invalid",
-            "BURSAR_CHECKSUM_KEY_ID must be a whole number from 1 to 32767",
-            setting="BURSAR_CHECKSUM_KEY_ID",
+            "setting_invalid", f"{name} must be a whole number from 1 to {most}", setting=name
         )
     return int(text)
+
+
+def _switch(env: Mapping[str, str], name: str, *, on: bool) -> bool:
+    text = env.get(name)
+    if not text:
+        return on
+    if text.lower() not in ("on", "off"):
+        raise Invalid("setting_invalid", f"{name} must be on or off", setting=name)
+    return text.lower() == "on"

@@ -26,22 +26,29 @@ from bursar.programs.overrides import check_override, set_override
 from bursar.programs.runs.execute import Executor
 from bursar.programs.runs.model import Estimate
 from bursar.programs.runs.service import Runs, get_program
+from bursar.programs.switches import Switches
 from bursar.programs.tick import TickReport, next_due, tick
 
 _PAGE = 1_000
 
 
 class Programs:
-    """The programs of one ledger; ``runs`` are their runs, in chunks of so many holders."""
+    """The programs of one ledger; ``runs`` are their runs, in chunks of so many holders.
 
-    def __init__(self, ledger: Ledger, *, chunk: int = CHUNK) -> None:
+    ``switches`` are what this process's settings say of all of them.
+    """
+
+    def __init__(
+        self, ledger: Ledger, *, chunk: int = CHUNK, switches: Switches | None = None
+    ) -> None:
         self.ledger = ledger
         self.holders = Holders(ledger)
         self._database = ledger.database
         self._library = Library()
         self._executor = Executor(ledger, self._library)
         self._chunk = chunk
-        self.runs = Runs(ledger, self.holders, self._executor, chunk=chunk)
+        self._switches = switches or Switches()
+        self.runs = Runs(ledger, self.holders, self._executor, chunk=chunk, switches=self._switches)
 
     async def put(
         self, connection: Connection, program: Program, *, actor: str, reason: str
@@ -108,7 +115,7 @@ class Programs:
         found = await self.holders.get(holder)
 
         async def once(connection: Connection) -> ClaimAnswer:
-            in_force = await get_program(connection, program)
+            in_force = self._switches.applied(await get_program(connection, program))
             return await claim(
                 connection, self.ledger, self._library, in_force, found.holder_id, actor=actor
             )
@@ -131,7 +138,7 @@ class Programs:
 
     async def tick(self) -> TickReport:
         """Make everything that is due now into runs; `Runs.work` does them (P1)."""
-        return await tick(self._database, self._executor, self._chunk)
+        return await tick(self._database, self._executor, self._chunk, self._switches)
 
     async def do_all_due(self) -> TickReport:
         """Tick and work until nothing is left to do now."""

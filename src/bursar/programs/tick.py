@@ -20,6 +20,7 @@ from bursar.programs.runs.model import Run
 from bursar.programs.runs.preview import estimate
 from bursar.programs.runs.steer import retry
 from bursar.programs.runs.store_period import read_chunks
+from bursar.programs.switches import Switches
 
 _log: Final = structlog.get_logger("bursar.programs")
 _OPEN: Final = 1_000
@@ -37,7 +38,12 @@ class TickReport(msgspec.Struct, frozen=True):
     more: bool = False
 
 
-async def tick(database: Database, executor: Executor, size: int = CHUNK) -> TickReport:
+async def tick(
+    database: Database,
+    executor: Executor,
+    size: int = CHUNK,
+    switches: Switches | None = None,
+) -> TickReport:
     """Make the runs that are due, and clear those that wait; who does the work is another matter.
 
     Any number of processes may tick at once: each program is planned by one at a time, and each
@@ -47,6 +53,8 @@ async def tick(database: Database, executor: Executor, size: int = CHUNK) -> Tic
     more = False
     async with database.connection() as connection:
         programs = await store.read_programs(connection)
+    if switches is not None:
+        programs = [switches.applied(in_force) for in_force in programs]
     for in_force in programs:
 
         async def one(connection: Connection, in_force: InForce = in_force) -> list[RunId]:

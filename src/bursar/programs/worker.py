@@ -15,7 +15,7 @@ from bursar.platform.errors import Unavailable
 from bursar.programs.runs.execute import LANES
 from bursar.programs.service import Programs
 
-TICK_S: Final = 15.0
+TICK_S: Final = 60.0
 _POLL_S: Final = 1.0
 _LONGEST_WAIT_S: Final = 30.0
 _SWEPT: Final = 1_000

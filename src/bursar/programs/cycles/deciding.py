@@ -13,6 +13,7 @@ from bursar.programs.judge import DERIVED, Judge, Rules
 from bursar.programs.model import Override, Period, Program, Rolling
 from bursar.programs.references import reference_of
 from bursar.programs.rolling import (
+    Cycle,
     Dues,
     decide,
     grace_end,
@@ -23,7 +24,7 @@ from bursar.programs.rolling import (
 )
 from bursar.programs.runs.awarding import PAUSED, own_verdict
 from bursar.programs.runs.model import Awards, Chunk, Group
-from bursar.programs.runs.work import Decided, Work
+from bursar.programs.runs.work import Decided, Settle, Work
 
 MINIMUM_DAYS: Final = "minimum_days"
 MISSED: Final = "missed"
@@ -65,6 +66,27 @@ async def decide_due(
         await store.move(connection, work.program_id, moves)
 
     return Decided(decision.awards, settle)
+
+
+def counting_anew(connection: Connection, work: Work, granted: Awards) -> Settle | None:
+    """Let cycles that are counted from the last grant by hand begin with this one (H3)."""
+    schedule = work.program.schedule
+    if not isinstance(schedule, Rolling) or schedule.anchor != "last_grant":
+        return None
+    as_of = work.run.as_of
+    holder_ids = [h for group in granted.groups.values() for h in group.holder_ids]
+
+    async def settle(failed: frozenset[int]) -> None:
+        given = [holder_id for holder_id in holder_ids if holder_id not in failed]
+        moves = []
+        for one in await store.read_of(connection, work.program_id, given):
+            days = interval_days(schedule, one.tier)
+            cycle = Cycle(as_of, 1, occurrence(schedule, as_of, 1, days, None))
+            due_at = one.cycle.due_at
+            moves.append(CycleMove(one.holder_id, due_at, cycle, cycle.due_at, as_of, one.tier))
+        await store.move(connection, work.program_id, moves)
+
+    return settle
 
 
 async def award_again(

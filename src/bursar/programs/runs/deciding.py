@@ -7,7 +7,7 @@ from bursar.holders.store_people import read_past, read_people, read_these
 from bursar.platform.database import Connection
 from bursar.programs import store
 from bursar.programs.claims.deciding import decide_claims
-from bursar.programs.cycles.deciding import award_again, decide_due
+from bursar.programs.cycles.deciding import award_again, counting_anew, decide_due
 from bursar.programs.model import Calendar, Claim, Once, Override, Rolling, RunKind
 from bursar.programs.references import reference_of
 from bursar.programs.runs.already import leave_out_kept
@@ -20,7 +20,8 @@ from bursar.programs.runs.work import Decided, Work
 async def decide(connection: Connection, work: Work, chunk: Chunk) -> Decided:
     """Decide who in a chunk is given what; nothing is written yet (P6)."""
     if work.run.kind is RunKind.GRANT:
-        return Decided(_decide_grant(work, *await _everybody(connection, work, chunk)))
+        granted = _decide_grant(work, *await _everybody(connection, work, chunk))
+        return Decided(granted, counting_anew(connection, work, granted))
     match work.program.schedule:
         case Calendar(zone=zone):
             people, overrides = await _everybody(connection, work, chunk)

@@ -34,6 +34,7 @@ from bursar.programs.runs.model import (
 )
 from bursar.programs.runs.preview import estimate
 from bursar.programs.runs.store_period import read_listed
+from bursar.programs.switches import Switches
 from bursar.programs.tick import clear
 
 _PAGE: Final = 1_000
@@ -44,13 +45,20 @@ class Runs:
     """The runs of one ledger's programs."""
 
     def __init__(
-        self, ledger: Ledger, holders: Holders, executor: Executor, *, chunk: int = CHUNK
+        self,
+        ledger: Ledger,
+        holders: Holders,
+        executor: Executor,
+        *,
+        chunk: int = CHUNK,
+        switches: Switches | None = None,
     ) -> None:
         self._ledger = ledger
         self._database = ledger.database
         self._holders = holders
         self._executor = executor
         self._chunk = chunk
+        self._switches = switches or Switches()
 
     async def preview(
         self,
@@ -63,7 +71,7 @@ class Runs:
         """Decide a period and write nothing: who, how much, why, and who not (P6)."""
         chosen = None if holders is None else await self._holders.numbers(holders)
         async with self._database.connection() as connection:
-            in_force = await get_program(connection, name)
+            in_force = await self._in_force(connection, name)
             now = await store.read_now(connection)
             wanted = await find_period(connection, in_force, in_force.standing, period, now)
             newest = await runs.read_newest(connection, in_force.program_id, wanted.key)
@@ -91,7 +99,7 @@ class Runs:
         """
         check_voice(actor, reason)
         async with self._database.transaction() as connection:
-            in_force = await get_program(connection, name)
+            in_force = await self._in_force(connection, name)
             must_be_on(in_force)
             schedule = in_force.program.schedule
             if not isinstance(schedule, Calendar):
@@ -177,7 +185,7 @@ class Runs:
                 dry_run=dry_run,
             )
             if program is not None:
-                new = for_program(new, await get_program(connection, program), now)
+                new = for_program(new, await self._in_force(connection, program), now)
             chosen: Sequence[int] | None = None
             if run is not None:
                 chosen = await holders_of(connection, await steer.get_run(connection, run))
@@ -266,6 +274,10 @@ class Runs:
         async with self._database.connection() as connection:
             await steer.get_run(connection, run_id)
             return await failures.read_exclusions(connection, run_id, after=after, limit=limit)
+
+    async def _in_force(self, connection: Connection, name: str) -> InForce:
+        """Find a program, as this process's settings let it be."""
+        return self._switches.applied(await get_program(connection, name))
 
     async def _clear(self, run_id: RunId) -> None:
         """Estimate a run that waits, and let it begin if it may."""
