@@ -20,7 +20,7 @@ class Subscriber:
     """One row: ``start`` may lie shortly after the import, for those who have just signed up."""
 
     row: int
-    tier: str
+    contract: str
     churned: bool
     verified: bool
     start: datetime
@@ -28,6 +28,10 @@ class Subscriber:
     @property
     def name(self) -> str:
         return str(self.row)
+
+    @property
+    def tier(self) -> str:
+        return TIERS[self.contract]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def read_subscribers(file: Path) -> list[Subscriber]:
         return [
             Subscriber(
                 row=row,
-                tier=TIERS[line["Contract"]],
+                contract=line["Contract"],
                 churned={"Yes": True, "No": False}[line["Churn"]],
                 verified=row % 20 != 0,
                 start=months_before_2026(int(line["tenure"]), row),

@@ -4,7 +4,8 @@ Every thirty days from the creation of the account, put back by 0–29 days that
 chooses: 1,000 for `free`, 20,000 for `pro`, unless the subscription is canceled or past due. Who is
 left out so when due has until 31 days after the occurrence before, and then goes without. Nothing
 is given within 29 days of the last award. Of several that are due only the newest is given, and
-however late one is given, the next is where it was (P1, P9, H3).
+however late one is given, the next is where it was. A higher tier brings at once what it gives
+beyond what the last occurrence brought, unless the next is due just then (P1, P4, P9, H3).
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,9 @@ class Award:
 
     given_at: datetime
     due: datetime
+    tier: str
     amount: int
+    difference: bool = False
 
 
 def reckon(
@@ -48,18 +51,26 @@ def awards_of(one: Subscriber, happenings: list[Happening], looks: list[datetime
     look_from = occurrence
     last: datetime | None = None
     awards: list[Award] = []
+    tier_seen: str | None = None
     for look in looks:
-        if look < look_from or look < created:
+        if look < created:
             continue
-        if last is not None and look < last + MINIMUM:
+        status, tier = as_known(one, happenings, look)
+        eligible = status not in {"canceled", "past_due"}
+        changed, tier_seen = tier_seen not in {None, tier}, tier
+        waits = last is not None and look < last + MINIMUM
+        if changed and eligible and (look < occurrence or waits):
+            awards += difference(awards, occurrence - CYCLE, tier, look)
+        if look < look_from:
+            continue
+        if last is not None and waits:
             look_from = last + MINIMUM
             continue
         newest = occurrence
         while newest + CYCLE <= look:
             newest += CYCLE
-        status, tier = as_known(one, happenings, look)
-        if status not in {"canceled", "past_due"}:
-            awards.append(Award(look, newest, AMOUNTS[tier]))
+        if eligible:
+            awards.append(Award(look, newest, tier, AMOUNTS[tier]))
             last = look
         else:
             until = min(occurrence - CYCLE + GRACE, occurrence + CYCLE)
@@ -68,6 +79,14 @@ def awards_of(one: Subscriber, happenings: list[Happening], looks: list[datetime
                 continue
         look_from = occurrence = newest + CYCLE
     return awards
+
+
+def difference(awards: list[Award], before: datetime, tier: str, look: datetime) -> list[Award]:
+    """What a tier gives beyond what the occurrence before brought; nothing if it was missed."""
+    brought = sum(award.amount for award in awards if award.due == before)
+    if 0 < brought < AMOUNTS[tier]:
+        return [Award(look, before, tier, AMOUNTS[tier] - brought, difference=True)]
+    return []
 
 
 def put_back_by(name: str) -> int:

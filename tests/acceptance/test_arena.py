@@ -1,13 +1,14 @@
 """The arena: 1,000 credits on signing up, a daily reward that grows with the streak, bets (D)."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
 from bursar.holders.model import HolderChange
 from bursar.ledger import Credit, Debit, PlaceHold, Release, Status
 from bursar.platform.errors import Rejected
+from tests.acceptance import naive_arena
 from tests.acceptance.world import World, at, example
 
 SIGNUP = 1_000
@@ -98,6 +99,22 @@ async def test_some_days_by_hand_and_some_automatic_make_one_streak(world: World
     assert brought["cy"] == [TABLE[min(day, 18) - 1] for day in sorted(by_hand)]
     assert [a for _, a in world.entries("cy")][1:] == [TABLE[min(d, 18) - 1] for d in range(1, 21)]
     await world.assert_sound(given=SIGNUP + rewards(days))
+
+
+async def test_who_claims_before_the_worker_has_settled_yesterday_keeps_the_streak(
+    world: World,
+) -> None:
+    """Yesterday was played and not claimed; the worker has been away since the evening."""
+    await opened(world, example("arena", NO_FREEZE), "ada")
+    await play(world, 2, logins={"ada": {1, 2}})
+    world.to(at(2026, 2, 22, 19))
+    await world.programs.holders.seen({"ada": world.now})
+    world.to(at(2026, 2, 23, 7))
+    answer = await world.programs.claim("daily", "ada", actor="app")
+    assert (answer.awarded, answer.streak) == (TABLE[3], 4)
+    await world.work()
+    assert [amount for _, amount in world.entries("ada")] == [SIGNUP, *TABLE[:4]]
+    await world.assert_sound(given=SIGNUP + rewards(range(1, 5)))
 
 
 async def test_the_second_claim_of_a_day_succeeds_and_brings_nothing(world: World) -> None:
@@ -247,3 +264,54 @@ async def test_bets_purchases_and_referrals_stand_beside_the_rewards(world: Worl
         ("spend", "stock_purchase"): -500,
     }
     await world.assert_sound(given=given + SIGNUP, spent=500)
+
+
+@pytest.mark.slow
+async def test_a_season_of_twenty_players_gives_what_a_plain_reckoning_gives(world: World) -> None:
+    """By hand in the evening or left to the night; the worker is late on every third morning."""
+    players = {f"player-{n}": n for n in range(20)}
+    joined = {name: BEGIN.date() + timedelta(days=n // 3) for name, n in players.items()}
+    outage = {at(2026, 3, day).date() for day in (20, 21)}
+    played: dict[str, list[date]] = {name: [] for name in players}
+    await opened(world, example("arena"))
+    for n in range(55):
+        morning = BEGIN + timedelta(days=n, hours=7)
+        today = morning.date()
+        if n % 3 == 0:
+            early = [name for name in players if joined[name] < today]
+            early = [n for n in early if naive_arena.plays(players[n], today)][:4]
+            early = [] if today in outage else early
+            world.to(morning - timedelta(minutes=1))
+            for name in early:  # before yesterday has been settled
+                await world.programs.claim("daily", name, actor="app")
+        world.to(morning)
+        await world.enrol([HolderChange(name) for name in players if joined[name] == today])
+        await world.work()
+        world.to(morning + timedelta(hours=12))
+        here = [
+            name
+            for name, number in players.items()
+            if joined[name] <= today and today not in outage and naive_arena.plays(number, today)
+        ]
+        if here:
+            await world.programs.holders.seen(dict.fromkeys(here, world.now))
+        for name in here:
+            played[name].append(today)
+            if naive_arena.by_hand(players[name], today):
+                await world.programs.claim("daily", name, actor="app")
+        if today == max(outage):
+            await world.programs.declare_outage(
+                at(2026, 3, 20), at(2026, 3, 22), actor="test:owner", reason="a move of house"
+            )
+        if n % 3 != 2:
+            world.to(BEGIN + timedelta(days=n + 1))
+            await world.work()
+    world.to(BEGIN + timedelta(days=55))
+    await world.work()
+
+    expected = {name: naive_arena.rewards(days, outage) for name, days in played.items()}
+    for name in players:
+        rewards_of = [a for r, a in world.entries(name) if r.startswith("daily:")]
+        assert rewards_of == expected[name], name
+    assert {max(given, default=0) for given in expected.values()} > {10_000}
+    await world.assert_sound(given=SIGNUP * 20 + sum(map(sum, expected.values())))

@@ -5,6 +5,7 @@ A year over real subscribers, against a plain reckoning; and the plan's own figu
 
 from collections import Counter
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from bursar.holders.model import HolderChange
 from bursar.programs.model import Override
 from tests.acceptance.churn import IMPORTED, Subscriber, moments, year_of
 from tests.acceptance.naive_refresh import reckon
-from tests.acceptance.people import imported, reported
+from tests.acceptance.people import import_subscribers, reported
 from tests.acceptance.world import World, at, example
 
 
@@ -25,13 +26,13 @@ def looks_of_the_year() -> list:
 
 @pytest.mark.slow
 async def test_a_year_of_real_subscribers_gives_what_a_plain_reckoning_gives(
-    world: World, subscribers: list[Subscriber]
+    world: World, subscribers: list[Subscriber], tmp_path: Path
 ) -> None:
     happenings = year_of(subscribers)
     looks = looks_of_the_year()
     world.to(IMPORTED)
-    await world.apply(example("refresh", ('on_tier_change = "difference_now"\n', "")))
-    await world.enrol(imported(subscribers))
+    await world.apply(example("refresh"))
+    await import_subscribers(world, tmp_path, subscribers)
     for moment in sorted({*looks, *moments()}):
         world.to(moment)
         changes = [reported(one) for one in happenings if one.at == moment]
@@ -45,8 +46,13 @@ async def test_a_year_of_real_subscribers_gives_what_a_plain_reckoning_gives(
     assert world.balances() == sums
     for one in subscribers[::97]:
         assert world.entries(one.name) == [
-            (f"refresh:{award.due:%Y-%m-%d}", award.amount) for award in expected[one.name]
+            (
+                f"refresh:{award.due:%Y-%m-%d}" + (f":{award.tier}" if award.difference else ""),
+                award.amount,
+            )
+            for award in expected[one.name]
         ]
+    assert sum(award.difference for given in expected.values() for award in given) > 100
     await world.assert_sound(given=sum(sums.values()))
 
 
@@ -196,3 +202,42 @@ async def test_whoever_signs_up_later_has_a_cycle_of_their_own(world: World) -> 
     assert days_of(world, "ada") == every_thirty_days(3)
     assert days_of(world, "bo") == every_thirty_days(2, later)
     await world.assert_sound(given=3 * FREE + 2 * PRO)
+
+
+async def test_a_higher_tier_brings_the_difference_at_once_and_a_lower_one_takes_nothing(
+    world: World,
+) -> None:
+    await opened(world, PLAIN, *(HolderChange(n, tier="free") for n in ("ada", "new", "back")))
+    await world.run_until(BEGIN + timedelta(days=10))
+    await world.enrol([HolderChange("new", tier="pro")])  # who had nothing yet waits for the day
+    await world.work()
+    assert world.balances() == {}
+    await world.run_until(BEGIN + timedelta(days=40))
+    await world.enrol([HolderChange("ada", tier="pro"), HolderChange("back", tier="pro")])
+    await world.work()
+    assert world.balances() == {"ada": PRO, "new": PRO, "back": PRO}
+    for tier in ("free", "pro", "free"):  # there and back again pays no second time
+        world.to(world.now + timedelta(days=1))
+        await world.enrol([HolderChange("back", tier=tier)])
+        await world.work()
+    assert world.balances() == {"ada": PRO, "new": PRO, "back": PRO}
+    assert world.entries("ada") == [
+        ("refresh:2026-01-31", FREE),
+        ("refresh:2026-01-31:pro", PRO - FREE),
+    ]
+    await world.run_until(BEGIN + timedelta(days=61))
+    assert world.balances() == {"ada": 2 * PRO, "new": 2 * PRO, "back": PRO + FREE}
+    await world.assert_sound(given=5 * PRO + FREE)
+
+
+async def test_an_upgrade_on_the_day_of_the_refresh_is_not_paid_twice(world: World) -> None:
+    """The worker comes late: the refresh is due, and the tier has changed meanwhile."""
+    names = [f"user-{n}" for n in range(200)]
+    await opened(world, PLAIN, *(HolderChange(name, tier="free") for name in names))
+    await world.run_until(BEGIN + timedelta(days=31))
+    world.to(BEGIN + timedelta(days=60, hours=1))
+    await world.enrol([HolderChange(name, tier="pro") for name in names])
+    await world.work()
+    await world.work()
+    assert set(world.balances().values()) == {FREE + PRO}
+    await world.assert_sound(given=200 * (FREE + PRO))

@@ -84,7 +84,7 @@ async def test_a_claim_alone_pays_who_asks_and_the_schedule_alone_pays_everybody
 
 
 @pytest.mark.slow
-async def test_a_quarter_of_signups_bonuses_bets_and_departures_adds_up(world: World) -> None:
+async def test_two_months_of_signups_bonuses_bets_and_departures_adds_up(world: World) -> None:
     """Bonuses, stakes and wins of forty players beside a plain book of what each must have."""
     players = [f"player-{n}" for n in range(40)]
     joined = {name: at(2027, 12, 30) + timedelta(days=n * 2, hours=n % 24)
@@ -103,7 +103,7 @@ async def test_a_quarter_of_signups_bonuses_bets_and_departures_adds_up(world: W
             book[name] += DAILY
             given += DAILY
 
-    for hour in range(0, 92 * 24, 6):  # over a year's end and a leap year's February
+    for hour in range(0, 64 * 24, 6):  # over a year's end and a leap year's February
         now = at(2027, 12, 30) + timedelta(hours=hour)
         day = f"{now:%Y%m%d}"
         world.to(now)
@@ -148,7 +148,7 @@ async def test_a_quarter_of_signups_bonuses_bets_and_departures_adds_up(world: W
                 book[name] += 2 * stake
                 given += 2 * stake
 
-    assert bets > 20
+    assert bets > 10
     assert ("player-0", "20280229") not in paid
     assert ("player-1", "20280229") in paid
     assert world.balances() == dict(book)

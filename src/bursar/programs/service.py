@@ -9,6 +9,7 @@ from bursar.platform.database import Connection
 from bursar.platform.errors import Invalid, Missing
 from bursar.programs import definitions, store
 from bursar.programs.claims.claim import ClaimAnswer, claim
+from bursar.programs.due import CHUNK
 from bursar.programs.forecast import forecast
 from bursar.programs.holder_view import Award, NextGrant, read_history, read_next
 from bursar.programs.library import Library
@@ -31,15 +32,16 @@ _PAGE = 1_000
 
 
 class Programs:
-    """The programs of one ledger; ``runs`` are their runs."""
+    """The programs of one ledger; ``runs`` are their runs, in chunks of so many holders."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, chunk: int = CHUNK) -> None:
         self.ledger = ledger
         self.holders = Holders(ledger)
         self._database = ledger.database
         self._library = Library()
         self._executor = Executor(ledger, self._library)
-        self.runs = Runs(ledger, self.holders, self._executor)
+        self._chunk = chunk
+        self.runs = Runs(ledger, self.holders, self._executor, chunk=chunk)
 
     async def put(
         self, connection: Connection, program: Program, *, actor: str, reason: str
@@ -129,13 +131,19 @@ class Programs:
 
     async def tick(self) -> TickReport:
         """Make everything that is due now into runs; `Runs.work` does them (P1)."""
-        return await tick(self._database, self._executor)
+        return await tick(self._database, self._executor, self._chunk)
 
     async def do_all_due(self) -> TickReport:
         """Tick and work until nothing is left to do now."""
         report = await self.tick()
         await self.runs.work()
-        return report
+        begun, retried = [*report.begun], report.retried
+        while report.more:
+            report = await self.tick()
+            await self.runs.work()
+            begun += report.begun
+            retried += report.retried
+        return TickReport(tuple(begun), report.waiting, retried)
 
     async def next_due(self) -> datetime | None:
         """Tell when there is next something to do."""

@@ -19,17 +19,22 @@ from bursar.programs.runs.execute import Executor
 from bursar.programs.runs.model import Run
 from bursar.programs.runs.preview import estimate
 from bursar.programs.runs.steer import retry
+from bursar.programs.runs.store_period import read_chunks
 
 _log: Final = structlog.get_logger("bursar.programs")
 _OPEN: Final = 1_000
 
 
 class TickReport(msgspec.Struct, frozen=True):
-    """What a tick has made: runs begun, runs that wait for a person, holders tried again."""
+    """What a tick has made: runs begun, runs that wait for a person, holders tried again.
+
+    With ``more`` there may be another day to settle once what it has begun is done.
+    """
 
     begun: tuple[RunId, ...]
     waiting: tuple[RunId, ...]
     retried: int
+    more: bool = False
 
 
 async def tick(database: Database, executor: Executor, size: int = CHUNK) -> TickReport:
@@ -39,6 +44,7 @@ async def tick(database: Database, executor: Executor, size: int = CHUNK) -> Tic
     period begun once. A program that cannot be planned does not keep the others from theirs.
     """
     begun: list[RunId] = []
+    more = False
     async with database.connection() as connection:
         programs = await store.read_programs(connection)
     for in_force in programs:
@@ -47,14 +53,16 @@ async def tick(database: Database, executor: Executor, size: int = CHUNK) -> Tic
             return await plan(connection, in_force, await store.read_now(connection), size)
 
         try:
-            begun += await database.retrying(one)
+            made = await database.retrying(one)
+            begun += made
+            more |= bool(made) and isinstance(in_force.program.schedule, Claim)
         except BursarError as error:
             if error.family == "unavailable":
                 raise
             await _tell(database, in_force, error)
     waiting = await _clear_waiting(database, executor)
     retried = await database.retrying(lambda connection: retry(connection, None, size))
-    return TickReport(tuple(begun), tuple(waiting), sum(retried.values()))
+    return TickReport(tuple(begun), tuple(waiting), sum(retried.values()), more)
 
 
 async def _tell(database: Database, in_force: InForce, error: BursarError) -> None:
@@ -79,7 +87,8 @@ async def clear(database: Database, executor: Executor, run: Run) -> None:
     """Estimate a run, and let it begin if no limit forbids it (P10)."""
     async with database.connection() as connection:
         work = await executor.work_of(connection, run)
-        found = await estimate(connection, work)
+        chunks = await read_chunks(connection, run.run_id)
+        found = await estimate(connection, work, chunks=chunks)
     limits = work.program.limits
     async with database.transaction() as connection:
         await runs.set_estimate(connection, run.run_id, found)

@@ -19,6 +19,7 @@ from bursar.programs.model import (
     Amount,
     Once,
     Program,
+    Rolling,
     RunId,
     RunKind,
     RunState,
@@ -75,19 +76,28 @@ class Executor:
             done = 0
             while not (stop is not None and stop.is_set()) and await self.work_one(run_id):
                 done += 1
+                await self._finish()
                 if after_chunk is not None:
                     after_chunk()
             return done
 
         done = 0
         while True:
-            more = sum(await asyncio.gather(*(lane() for _ in range(lanes))))
-            async with self._ledger.database.connection() as connection:
-                for finished in await store.finish_runs(connection):
-                    self._works.pop(finished, None)
+            ended = await asyncio.gather(*(lane() for _ in range(lanes)), return_exceptions=True)
+            for one in ended:  # whoever failed, the others have ended too
+                if isinstance(one, BaseException):
+                    raise one
+            await self._finish()
+            more = sum(one for one in ended if isinstance(one, int))
             done += more
             if not more or (stop is not None and stop.is_set()):
                 return done  # else a later period may have waited for this one
+
+    async def _finish(self) -> None:
+        """End the runs that have come to their end, though others go on."""
+        async with self._ledger.database.transaction() as connection:
+            for finished in await store.finish_runs(connection):
+                self._works.pop(finished, None)
 
     async def work_one(self, run_id: RunId | None = None) -> bool:
         """Claim a chunk and do it; False if there is none."""
@@ -123,19 +133,21 @@ class Executor:
             awards, awarded, amount = await take_back(connection, self._ledger, run, chunk)
         else:
             awards, settle = await decide(connection, work, chunk)
-            if len(awards.failures) > max(_FEW, awards.count):
-                raise Halted(
-                    "run_failing", f"{len(awards.failures)} holders of one chunk fail: most of it"
-                )
             awarded, amount = awards.count, awards.amount
             if amount > MAX_AMOUNT:
                 raise Halted("run_overflow", f"one chunk comes to {amount}: more than 64 bits hold")
             if not run.dry_run:
                 awarded, amount = await give(connection, self._ledger, work, awards)
-                if settle is not None:
-                    await settle(frozenset(holder_id for holder_id, _, _ in awards.failures))
+            if settle is not None and (
+                not run.dry_run or isinstance(work.program.schedule, Rolling)
+            ):
+                # cycles go on in a dry run too, as periods do: else it would be made again for ever
+                await settle(frozenset(awards.failing))
+            if not run.dry_run:
                 await self._reserve(connection, run, amount)
-        await self._record(connection, work, chunk, awards)
+        new = await self._record(connection, work, chunk, awards)
+        if new > max(_FEW, awards.count):
+            raise Halted("run_failing", f"{new} holders of one chunk fail: most of it")
         done = store.Done(awarded, amount, len(awards.failures), dict(awards.excluded))
         await store.finish_chunk(connection, chunk, done)
 
@@ -152,21 +164,28 @@ class Executor:
 
     async def _record(
         self, connection: Connection, work: Work, chunk: Chunk, awards: Awards
-    ) -> None:
-        """Keep who was set aside, and who was left out for a reason that the program keeps."""
+    ) -> int:
+        """Keep who was set aside, and who was left out for a reason that the program keeps.
+
+        Returns how many have never been set aside before: those tried again, which fail together
+        again, say nothing new of the program.
+        """
         run = work.run
         if chunk.holder_ids is not None:
             failing = {holder_id for holder_id, _, _ in awards.failures}
             decided = [h for h in chunk.holder_ids if h not in failing]
             await failures.resolve_failures(connection, run.run_id, decided)
+        new = 0
         if awards.failures:
             tried = await failures.add_failures(connection, run.run_id, awards.failures)
             if max(attempts for _, attempts in tried) >= _ALERT_AFTER:
                 await self._alert_failing(connection, run, tried)
+            new = sum(1 for _, attempts in tried if attempts == 1)
         kept = frozenset(work.program.keep_reasons)
         left_out = [(h, reason) for h, reason in awards.left_out if reason in kept]
         if left_out:
             await failures.add_exclusions(connection, run.run_id, left_out)
+        return new
 
     async def _alert_failing(
         self, connection: Connection, run: Run, tried: list[tuple[int, int]]

@@ -11,13 +11,7 @@ from bursar.platform.arrays import int8s, texts
 from bursar.platform.database import Connection, fetch
 from bursar.platform.sql import Queries
 from bursar.programs.model import Period, RunId, RunKind, RunState
-from bursar.programs.runs.model import (
-    Chunk,
-    Estimate,
-    NewRun,
-    Progress,
-    Run,
-)
+from bursar.programs.runs.model import Chunk, Estimate, NewRun, Progress, Run
 
 QUERIES: Final = Queries("bursar.programs.runs")
 _PERIOD: Final = msgspec.json.Decoder(Period)
@@ -185,8 +179,10 @@ async def reserve_day(connection: Connection, program_id: int, amount: int, ceil
 
 
 async def finish_runs(connection: Connection) -> list[RunId]:
-    """End the runs whose last chunk is done, and name them."""
-    return [RunId(row[0]) for row in await _all(connection, "finish_runs")]
+    """End the runs whose last chunk is done, in a transaction: held first, then looked at again."""
+    held = [row[0] for row in await _all(connection, "hold_done_runs")]
+    values = {"run_ids": int8s(held)}
+    return [RunId(row[0]) for row in await _all(connection, "finish_runs", values)] if held else []
 
 
 async def read_runs(
@@ -282,7 +278,8 @@ async def move_run(
 
 
 async def lock_last_chunk(connection: Connection, run_id: RunId) -> int:
-    """Hold a run, and tell the highest number among its chunks."""
+    """Hold a run, and tell the highest number among its chunks, whoever added to it before."""
+    await _all(connection, "hold_run", {"run_id": Int8(run_id)})
     number: int = (await _all(connection, "last_chunk", {"run_id": Int8(run_id)}))[0][0]
     return number
 
