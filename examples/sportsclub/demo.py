@@ -37,6 +37,14 @@ _CONFLICT = 5
 
 def main() -> int:
     """Tell the story; 0 if it went as told."""
+    try:
+        return _play_and_tidy()
+    except BrokenPipeError:  # whoever read it went away; its place is gone by now
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def _play_and_tidy() -> int:
     wanted = _arguments()
     began = time.monotonic()
     try:
@@ -44,6 +52,8 @@ def main() -> int:
             tell(place, wanted.subscribers)
             say(f"\nThat took {time.monotonic() - began:.0f} seconds.")
             _farewell(place, keep=wanted.keep)
+    except BrokenPipeError:
+        raise
     except (CommandFailed, BursarError, OSError) as error:
         say(f"\nThe demo stops here: {error}")
         return 1

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,21 +16,58 @@ from types import FrameType
 from bursar.platform import postgres
 
 ROOT = Path(__file__).parents[2]
-_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHOW_CURSOR = "\x1b[?25h"
 _PATIENCE_S = 10
+_STARTING_S = 60
+_LOOK_S = 0.05
 
 
 class CommandFailed(Exception):
     """A command of the story ended as it should not."""
 
 
+class _Endings:
+    """Ctrl-C, SIGTERM and SIGHUP end the story once, and never between a thing and its name."""
+
+    def __init__(self) -> None:
+        self._held = self._ended = False
+        self._pending: int | None = None
+        for number in _SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._ask)
+
+    @contextmanager
+    def later(self) -> Iterator[None]:
+        """Put an end off until something is made and its maker knows it."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._pending is not None:
+            self._end(self._pending)
+
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        if self._held:
+            self._pending = number
+        elif not self._ended:  # impatience must not keep the first from tidying up
+            self._end(number)
+
+    def _end(self, number: int) -> None:
+        self._ended = True
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        sys.exit(128 + number)
+
+
 class Stage:
     """A directory with books in it, and ``bursar`` on them just as a person would type it."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, endings: _Endings) -> None:
         self.base = base
         self.books = base / "books"
+        self._endings = endings
         # nothing that is set for other books may lead there
         self._environ = {k: v for k, v in os.environ.items() if not k.startswith("BURSAR_DATABASE")}
         self._environ["BURSAR_DATA_DIR"] = str(self.books)
@@ -45,17 +83,20 @@ class Stage:
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         """Show a command and start it; it has ended afterwards, one way or another."""
         say(f"$ {_typed(arguments)}")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bursar", *arguments],
-            cwd=ROOT,
-            env=self._environ,
-            # bars are for terminals; elsewhere what goes wrong belongs where it happens
-            stderr=None if sys.stderr.isatty() else subprocess.STDOUT,
-        )
+        process: subprocess.Popen[bytes] | None = None
         try:
+            with self._endings.later():
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "bursar", *arguments],
+                    cwd=ROOT,
+                    env=self._environ,
+                    # bars are for terminals; elsewhere what goes wrong belongs where it happens
+                    stderr=None if sys.stderr.isatty() else subprocess.STDOUT,
+                )
             yield process
         finally:
-            _end(process)
+            if process is not None:
+                _end(process)
 
 
 @contextmanager
@@ -64,21 +105,23 @@ def stage(where: Path | None, *, keep: bool) -> Iterator[Stage]:
 
     With ``keep`` the directory stays. SIGTERM and SIGHUP end the story as Ctrl-C does.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
+    endings = _Endings()
     if where is not None:
         where.mkdir(parents=True, exist_ok=True)
-    base = Path(tempfile.mkdtemp(prefix="bursar-demo-", dir=where)).resolve()
-    made = Stage(base)
+    made: Stage | None = None
     try:
-        base.chmod(0o711)  # the server's account must be able to enter
+        with endings.later():
+            base = Path(tempfile.mkdtemp(prefix="bursar-demo-", dir=where)).resolve()
+            made = Stage(base, endings)
+            base.chmod(0o711)  # the server's account must be able to enter
         yield made
     finally:
-        for number in _ENDINGS:
-            signal.signal(number, signal.SIG_IGN)  # impatience must not leave a server behind
-        postgres.stop(made.books)
-        if not keep:
-            shutil.rmtree(base)
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        if made is not None:
+            _stop(made.books)
+            if not keep:
+                shutil.rmtree(made.base)
 
 
 def say(text: str = "") -> None:
@@ -89,6 +132,14 @@ def say(text: str = "") -> None:
 def _typed(arguments: Collection[str]) -> str:
     """Spell a command as one would type it in the checkout."""
     return shlex.join(["bursar", *(a.removeprefix(f"{ROOT}/") for a in arguments)])
+
+
+def _stop(books: Path) -> None:
+    """Stop the server; what an interrupted start has left at work is waited for."""
+    deadline = time.monotonic() + _STARTING_S
+    while postgres.status(books).state == "starting" and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
+    postgres.stop(books)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -102,7 +153,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
     if process.returncode < 0 and sys.stderr.isatty():
         sys.stderr.write(f"{_SHOW_CURSOR}\n")  # a bar that is killed has hidden it
-
-
-def _leave(number: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + number)

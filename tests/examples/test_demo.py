@@ -92,17 +92,33 @@ def test_the_story_ends_well_and_leaves_nothing(where: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    ("number", "code", "command"),
+    [
+        (signal.SIGINT, 130, "run preview"),
+        (signal.SIGTERM, 143, "run preview"),
+        (signal.SIGHUP, 129, "run preview"),
+        (signal.SIGINT, 130, "db start"),
+    ],
 )
-def test_interrupted_half_way_it_leaves_nothing(
-    where: Path, number: signal.Signals, code: int
+def test_interrupted_it_leaves_nothing(
+    where: Path, number: signal.Signals, code: int, command: str
 ) -> None:
     with demo(where, "--subscribers", "2000") as process:
-        read_until(process, lambda line: line.startswith("$ bursar run preview"))
-        assert processes_in(where), "the server should run by now"
+        read_until(process, lambda line: line.startswith(f"$ bursar {command}"))
         process.send_signal(number)
         process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code
+    assert [*where.iterdir()] == []
+    assert processes_in(where) == []
+
+
+def test_whoever_stops_reading_ends_the_story_and_leaves_nothing(where: Path) -> None:
+    with demo(where, "--subscribers", "1") as process:
+        read_until(process, lambda line: line.startswith("$ bursar db start"))
+        assert process.stdout is not None
+        process.stdout.close()
+        process.wait(PATIENCE_S)
+    assert process.returncode == 141
     assert [*where.iterdir()] == []
     assert processes_in(where) == []
 
