@@ -326,14 +326,15 @@ def held(shop: Shop, database: Database) -> Iterator[Callable[[], None]]:
 
 
 def wait_for_a_claim(database: Database, child: "subprocess.Popen[bytes]") -> None:
-    """Wait until somebody has looked for a part to do, and found none."""
+    """Wait until somebody looks for a part to do again and again, and finds none."""
     query = """
-        select from pg_stat_activity
-         where datname = %s and application_name = 'bursar' and state = 'idle'
-           and query ~ 'skip locked|state = .finished.|run_chunks'
+        select query_start from pg_stat_activity
+         where datname = %s and application_name = 'bursar'
     """
+    asked: set[object] = set()
     with psycopg.connect(database.owner_url, autocommit=True) as conn:
-        while child.poll() is None and not conn.execute(query, [database.name]).fetchall():
+        while child.poll() is None and len(asked) < 40:
+            asked.update(conn.execute(query, [database.name]).fetchall())
             time.sleep(0.005)
 
 
