@@ -45,14 +45,16 @@ def run(size: int = 1_000_000, rounds: int = 3) -> Report:
         with file.open("w", encoding="utf-8", newline="") as out:
             out.writelines(_people(size))
         pairs = []
+        memory = 0
         for number in range(rounds):
             _empty(started)
             figure = asyncio.run(_import(started.service_url, file, size))
+            memory = memory or round(peak_memory_mb())  # what the limit needs is not ours
             limit = _copy(started, size)
             progress(f"round {number}: {figure:,.0f} holders/s, COPY alone {limit:,.0f}")
             pairs.append((figure, limit))
     figure, limit, ratio = median_of(pairs)
-    settings = {"holders": size, "rounds": rounds, "peak_memory_mb": round(peak_memory_mb())}
+    settings = {"holders": size, "rounds": rounds, "peak_memory_mb": memory}
     return Report("import", figure, "holders/s", limit, ratio, settings)
 
 

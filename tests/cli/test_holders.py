@@ -1,12 +1,17 @@
 """``bursar holders``: the directory from the command line."""
 
 import json
+import os
+import re
 import stat
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from tests.cli.conftest import Run, credit
+from tests.conftest import Database
 
 REASON = ("--reason", "because", "--actor", "ann")
 
@@ -194,3 +199,66 @@ def test_names_are_made_unique_and_free(bursar: Run) -> None:
     assert bursar("holders", "unique", "--username", "--json").json["username"] is True
     taken = bursar("holders", "set", "ben", *REASON, "--username", "NEO", "--json")
     assert (taken.code, taken.error["fields"]["why"]) == (4, "username_taken")
+
+
+def test_a_terminal_sees_rows_rate_and_time_left(
+    bursar: Run, spawn: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    file = tmp_path / "people.csv"
+    file.write_text("external_id\n" + "".join(f"h{i}\n" for i in range(25_000)))
+    ours, theirs = os.openpty()
+    seen = b""
+    try:
+        child = spawn("holders", "import", file, stderr=theirs)
+        os.close(theirs)
+        while block := _read(ours):
+            seen += block
+        assert child.wait() == 0
+    finally:
+        os.close(ours)
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode())
+    assert "importing" in shown
+    assert re.search(r"20 000 rows, [0-9 ]+/s", shown)
+    assert re.search(r"25 000 rows, [0-9 ]+/s 0:00:00", shown)
+
+
+def _read(terminal: int) -> bytes:
+    """Read what a terminal was told; nothing when the last writer has gone."""
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:
+        return b""
+
+
+@pytest.mark.slow
+def test_an_import_that_is_killed_leaves_nothing_and_can_be_run_again(
+    bursar: Run, spawn: Any, tmp_path: Path, database: Database
+) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("external_id,coins\n" + "".join(f"h{i},1\n" for i in range(60_000)))
+    command = ("holders", "import", file, "--map", "external_id=external_id")
+    openings = ("--opening", "coins=coins", "--name", "launch")
+    at_work = (
+        "select count(*) from pg_stat_activity"
+        " where datname = current_database() and backend_xid is not null"
+    )
+    left = (
+        "select (select count(*) from bursar.holders), (select count(*) from bursar.holder_ids),"
+        " (select count(*) from bursar.entries)"
+    )
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        child = spawn(*command, *openings)
+        while owner.execute(at_work).fetchone() == (0,):
+            assert child.poll() is None, child.communicate()
+            owner.execute("select pg_sleep(0.01)")
+        child.kill()
+        child.wait()
+        while owner.execute(at_work).fetchone() != (0,):
+            owner.execute("select pg_sleep(0.01)")
+        assert owner.execute(left).fetchone() == (0, 0, 0)
+        done = bursar(*command, *openings, "--json")
+        assert (done.json["report"]["created"], done.json["report"]["openings"]) == (60_000, 60_000)
+        assert owner.execute(left).fetchone() == (60_000, 60_000, 60_000)
+    assert bursar("verify").code == 0

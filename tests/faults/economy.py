@@ -19,7 +19,7 @@ from bursar.programs.service import Programs
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LAST_DAY = 60
-"""So many days of logins are written down beforehand."""
+"""So many days of logins are written down beforehand; later nobody logs in."""
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _PATTERNS = 12
@@ -80,7 +80,7 @@ def fails(number: int) -> bool:
 
 def present(pattern: int, day: int) -> bool:
     """Whether those of a pattern log in on a day: all days, six of seven, or five."""
-    return day * (pattern % 6 + 1) % 7 >= pattern % 3
+    return day <= LAST_DAY and day * (pattern % 6 + 1) % 7 >= pattern % 3
 
 
 def set_clock(owner: psycopg.Connection, day: int) -> None:
@@ -273,7 +273,7 @@ select r.run_id, r.state, r.note, count(c.run_id) filter (where c.done_at is nul
   left join bursar.run_chunks c using (run_id)
  group by r.run_id
 having r.state not in ('finished', 'reverted')
-    or count(c.run_id) filter (where c.done_at is null) > 0
+    or (r.state = 'finished' and count(c.run_id) filter (where c.done_at is null) > 0)
  limit 20
 """
 

@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from bursar.platform.database import Database
+from bursar.platform.errors import Unavailable
 from tests.faults import economy
 from tests.faults.crew import Crew, Hand, wait_for
 
@@ -91,6 +93,24 @@ def test_the_chunk_of_a_killed_worker_is_done_by_another(database: Any) -> None:
         wait_for(lambda: value(database.owner_url, _DONE), "all work done")
         crew.stop_all()
     assert right(database, 1)
+
+
+async def test_who_sleeps_too_long_in_a_transaction_is_told_that_the_database_was_away(
+    database: Any,
+) -> None:
+    """A machine that was suspended, say: the server has ended the session meanwhile."""
+    opened = Database(database.url, max_connections=1)
+    await opened.open()
+    try:
+        with pytest.raises(Unavailable):  # noqa: PT012 - the block is what fails
+            async with opened.transaction() as connection:
+                await connection.execute("set local idle_in_transaction_session_timeout = '1ms'")
+                backend = connection.info.backend_pid
+                gone = f"select not exists (select from pg_stat_activity where pid = {backend})"
+                wait_for(lambda: value(database.owner_url, gone), "the end of the session")
+                await connection.execute("select 1")
+    finally:
+        await opened.close()
 
 
 @pytest.mark.slow

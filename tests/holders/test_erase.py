@@ -1,5 +1,6 @@
 """Erasure removes what is personal and leaves the books intact (H4)."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,14 @@ ADA = HolderChange(
     time_zone="Europe/Oslo", tier="pro", attributes={"secret": "secret"},
     last_login_at=datetime(2026, 6, 1, tzinfo=UTC),
 )  # fmt: skip
+
+
+async def waiting(database: Any, number: int) -> None:
+    """Return when so many wait for a lock."""
+    query = "select count(*), pg_sleep(0.01)::text from pg_stat_activity"
+    query += " where datname = current_database() and wait_event_type = 'Lock'"
+    while await asyncio.to_thread(table, database.owner_url, query) != [(number, "")]:
+        pass
 
 
 async def give(holders: Holders, holder: str) -> None:
@@ -90,6 +99,25 @@ async def test_the_same_id_may_be_enrolled_anew_as_another_holder(holders: Holde
     assert second.holder_id != first.holder_id
     again = await holders.erase("ada", **VOICE)
     assert again.external_id == f"erased:{second.holder_id}"
+
+
+async def test_a_change_that_waited_for_an_erasure_enrols_anew(
+    holders: Holders, database: Any
+) -> None:
+    """What is personal must not come back into the row that was just emptied."""
+    await put(holders, HolderChange("ada", email="a@secret.org"))
+    async with holders.ledger.database.transaction() as tx:
+        await tx.execute("select 1 from bursar.holders for update")
+        erasing = asyncio.create_task(holders.erase("ada", **VOICE))
+        await waiting(database, 1)
+        changing = asyncio.create_task(put(holders, HolderChange("ada", email="new@secret.org")))
+        await waiting(database, 2)
+    erased = await erasing
+    [done] = await changing
+    row = await holders.get(holder_id=erased.holder_id)
+    assert (row.email, row.erased_at) == (None, erased.erased_at)
+    assert done.outcome == "created"
+    assert (await holders.get("ada")).holder_id != erased.holder_id
 
 
 async def test_who_only_had_a_wallet_can_be_erased(holders: Holders) -> None:

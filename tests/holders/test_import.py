@@ -203,6 +203,19 @@ async def test_a_cell_that_is_no_value_of_its_field_is_told(
     assert imports.told[2].startswith(field)
 
 
+async def test_attributes_that_are_too_large_or_cannot_be_kept_are_told(imports: Imports) -> None:
+    plan = ImportPlan(
+        map={"external_id": "id"} | {f"attributes.{n}": f"c{n}" for n in range(40)},
+        texts=("attributes.1",),
+    )
+    header = ",".join(f"c{n}" for n in range(40))
+    rows = [["x"] * 40, ["y" * 250] * 40, ["a\0b", *["x"] * 39], ["x", "a\0b", *["x"] * 38]]
+    lines = "".join(f"h{i},{','.join(row)}\n" for i, row in enumerate(rows))
+    assert counts(await imports(f"id,{header}\n{lines}", plan)) == (1, 0, 0, 3)
+    assert "larger than" in imports.told[3]
+    assert all("NUL" in imports.told[line] for line in (4, 5))
+
+
 async def test_json_lines_are_read_by_name_and_type(imports: Imports) -> None:
     plan = ImportPlan(
         map={

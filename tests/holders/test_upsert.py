@@ -244,6 +244,9 @@ async def test_holders_are_listed_by_page_and_filter(holders: Holders) -> None:
     for wrong in ("x", "-1", "9" * 30):
         with pytest.raises(Invalid):
             await holders.list(cursor=wrong)
+    for wanted in (Wanted(status="a\0"), Wanted(tier="\ud800")):
+        with pytest.raises(Invalid):
+            await holders.list(wanted)
 
 
 async def test_names_are_unique_where_the_economy_says_so(holders: Holders) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bursar.holders import HolderChange
-from bursar.ledger import MAX_AMOUNT, Credit, Kind, Ledger, SetState
+from bursar.ledger import MAX_AMOUNT, Credit, Debit, Kind, Ledger, SetState
 from bursar.ledger.reading.wallets import Filter
 from bursar.platform.database import Database
 from bursar.platform.errors import Missing
@@ -97,3 +97,10 @@ async def states(programs: Programs, name: str = "monthly") -> list[tuple[str, s
     """List the runs of a program, the oldest first: (kind, period, state)."""
     runs = [report.run for report in await programs.runs.recent(name, limit=1_000)]
     return [(run.kind.value, run.period.key, run.state.value) for run in reversed(runs)]
+
+
+async def spend(ledger: Ledger, holder: str, amount: int) -> None:
+    """Spend so much of what there is; once for each amount."""
+    reference = f"order:{amount}"
+    command = Debit(holder=holder, asset="coins", amount=amount, reference=reference)
+    (await ledger.submit(command, actor="app", reason="order")).unwrap()

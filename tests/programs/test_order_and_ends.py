@@ -144,6 +144,30 @@ async def test_a_run_to_which_a_retry_adds_does_not_end_meanwhile(
     assert [f.attempts for f in await programs.runs.failures(run)] == [2]
 
 
+async def test_two_who_retry_a_run_at_once_both_add_to_it(
+    programs: Programs, put: Put, clock: SetClock, database: Any
+) -> None:
+    """The one takes who is due, the other, an operator, whoever is left."""
+    clock(2026, 3, 1, 12)
+    await failing(programs, put, 2, 2)
+    clock(2026, 3, 2)
+    [run] = (await programs.do_all_due()).begun
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        owner.execute(
+            "update bursar.run_failures set retry_at = bursar.now()"
+            " where holder_id = (select min(holder_id) from bursar.run_failures)"
+        )
+        async with programs.ledger.database.transaction() as ticking:
+            assert await steer.retry(ticking, None, 10) == {run: 1}
+            operator = asyncio.create_task(programs.runs.retry(run))
+            waiting: LiteralString = "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
+            await wait_for_row(owner, waiting)
+        assert await operator == 1
+    await programs.runs.work()
+    assert [f.attempts for f in await programs.runs.failures(run)] == [2, 2]
+    assert await states(programs) == [RunState.FINISHED]
+
+
 async def test_who_joined_a_period_is_paid_once_when_it_is_taken_back_and_run_again(
     programs: Programs, put: Put, clock: SetClock
 ) -> None:

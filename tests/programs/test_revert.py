@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bursar.ledger import Debit, Ledger
+from bursar.ledger import Ledger
 from bursar.platform.errors import Conflict, Invalid, Missing, Rejected
 from bursar.programs.model import Amount, Proration, RunId, RunState
 from bursar.programs.service import Programs
@@ -22,6 +22,7 @@ from tests.programs.scenes import (
     plan_small,
     set_state,
     sound,
+    spend,
     states,
 )
 
@@ -30,11 +31,6 @@ PEOPLE = [f"h{n}" for n in range(6)]
 
 async def revert(programs: Programs, run_id: RunId, policy: Any = "clip") -> RunId:
     return await programs.runs.revert(run_id, policy, actor="ann", reason="a mistake")
-
-
-async def spend(ledger: Ledger, holder: str, amount: int) -> None:
-    command = Debit(holder=holder, asset="coins", amount=amount, reference=f"order:{holder}")
-    (await ledger.submit(command, actor="app", reason="order")).unwrap()
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def list_(
     where: Where = None,
     as_json: Json = False,
 ) -> None:
-    """List holders in the order of their enrolment."""
+    """List holders in the order of their numbers."""
     wanted = Wanted(status=status, tier=tier, verified=verified, erased=erased)
 
     async def ask(ledger: Ledger) -> None:

@@ -29,7 +29,8 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Spell it: ``812 000 rows, 54 000/s``."""
-        rate = "" if task.speed is None else f", {amount(int(task.speed), 0)}/s"
+        seconds = task.elapsed or 0
+        rate = f", {amount(int(task.completed / seconds), 0)}/s" if seconds else ""
         return Text(f"{amount(int(task.completed), 0)} {self._unit}{rate}")
 
 
@@ -69,7 +70,7 @@ def meter(
         return
     columns: list[ProgressColumn] = [SpinnerColumn(), TextColumn("{task.description}")]
     if total is not None:
-        columns.append(BarColumn())
+        columns.append(BarColumn(20 if unit else 40))
     columns.append(TimeElapsedColumn())
     if unit:
         columns += [_Rate(unit), TimeRemainingColumn()]

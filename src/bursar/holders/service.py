@@ -31,6 +31,7 @@ from bursar.holders.model import (
 from bursar.ledger import MAX_AMOUNT, Ledger, Page
 from bursar.ledger.reading.wallets import check_limit
 from bursar.ledger.service import check_voice
+from bursar.platform.arrays import texts
 from bursar.platform.collector import paused_collector
 from bursar.platform.database import Connection
 from bursar.platform.errors import Invalid, Missing, Rejected
@@ -121,8 +122,11 @@ class Holders:
     async def list(
         self, wanted: Wanted | None = None, *, limit: int = 50, cursor: str | None = None
     ) -> Page[Holder]:
-        """List holders in the order of their enrolment, 1 to 1,000 a page."""
+        """List holders in the order of their numbers, 1 to 1,000 a page."""
         check_limit(limit)
+        for field in (wanted.status, wanted.tier) if wanted is not None else ():
+            if field is not None and not (isinstance(field, str) and field.isprintable()):
+                raise Invalid("holder_filter", "a status or tier to look for is printable text")
         after = 0 if cursor is None else _place(cursor)
         async with self._database.connection() as connection:
             found = await store.list_holders(connection, wanted or Wanted(), after, limit + 1)
@@ -170,7 +174,7 @@ class Holders:
             now, _ = await store.read_directory(connection)
             if any(i is not None and i > now for i in given):
                 raise Invalid("instant", "a login lies in the future", now=now.isoformat())
-            found = await store.resolve(connection, ids)
+            found = await store.resolve(connection, texts(ids))
             noted = {
                 found[key].holder_id: when or now
                 for key, when in zip(ids, given, strict=True)
@@ -230,6 +234,7 @@ class Holders:
         name, number = named(external_id, holder_id)
 
         async def once(connection: Connection) -> Holder:
+            await store.begin_change(connection)
             found = await store.lock_id(connection, name, number)
             if found is None:
                 raise unknown(external_id, holder_id)
@@ -299,8 +304,8 @@ async def _erase(
 ) -> Holder:
     """Erase a holder whose id is locked; one without a row gets an empty one first."""
     known = await store.lock_holders(connection, [holder_id])
+    now, _ = await store.read_directory(connection)
     if not known:
-        now, _ = await store.begin_change(connection)
         packed = store.pack_new([_nobody(external_id, now)])
         await store.insert_holders(connection, packed, [holder_id], now)
         known = await store.lock_holders(connection, [holder_id])
@@ -314,7 +319,6 @@ async def _erase(
             "the holder still has credit: take it back first, or say that it may stay",
             wallets=[{"asset": a, "balance": b, "held": held} for a, b, held in credit],
         )
-    now, _ = await store.read_directory(connection)
     freed = [(name, holder_id) for name in upserting.names_held(before)]
     await store.move_names(connection, freed, [])
     past = past_of(before, max(now, before.matters_since), now, voice)

@@ -74,9 +74,9 @@ async def set_directory(connection: Connection, unique: Unique) -> None:
     await _all(connection, "set_directory", values)
 
 
-async def resolve(connection: Connection, external_ids: Sequence[str]) -> dict[str, Resolved]:
+async def resolve(connection: Connection, external_ids: Array) -> dict[str, Resolved]:
     """Return the numbers of those external ids that have one."""
-    rows = await _all(connection, "resolve", {"external_ids": texts(external_ids)})
+    rows = await _all(connection, "resolve", {"external_ids": external_ids})
     return {row[0]: Resolved(row[1], row[2]) for row in rows}
 
 
@@ -154,12 +154,12 @@ async def read_names(
     return [(row[0], row[column]) for row in rows]
 
 
-async def enrol(connection: Connection, external_ids: Sequence[str]) -> dict[str, int]:
+async def enrol(connection: Connection, external_ids: Array) -> dict[str, int]:
     """Give numbers to new external ids, sorted, as everybody gives them.
 
     Breaks `holder_ids_pkey` if somebody was quicker.
     """
-    return dict(await _all(connection, "enrol", {"external_ids": texts(external_ids)}))
+    return dict(await _all(connection, "enrol", {"external_ids": external_ids}))
 
 
 def pack_new(holders: Sequence[Holder]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from bursar.holders.model import (
     Upserted,
     folded,
 )
+from bursar.platform.arrays import Array, texts
 from bursar.platform.collector import paused_collector
 from bursar.platform.database import Connection
 from bursar.platform.errors import Unavailable
@@ -43,11 +44,12 @@ class _Overtaken(Exception):
 class Strangers(msgspec.Struct, frozen=True):
     """Changes made ready for the case that all are of new holders, none twice.
 
-    ``external_ids`` are sorted, ``packed`` is in their order; ``latest`` is the last instant that
-    the changes say has been.
+    ``external_ids`` are sorted, ``names`` and ``packed`` are in their order; ``latest`` is the
+    last instant that the changes say has been.
     """
 
     external_ids: Sequence[str]
+    names: Array
     packed: Mapping[str, Any]
     latest: datetime
 
@@ -68,7 +70,8 @@ def preparing(changes: Sequence[HolderChange]) -> Generator[None, None, Stranger
         packed |= column
         yield
     latest = max(map(_latest, holders))
-    return Strangers([change.external_id for change in ordered], packed, latest)
+    ids = [change.external_id for change in ordered]
+    return Strangers(ids, texts(ids), packed, latest)
 
 
 def _latest(holder: Holder) -> datetime:
@@ -107,14 +110,18 @@ async def _apply(
     strangers: Strangers | None,
 ) -> list[Upserted]:
     now, unique = await store.begin_change(connection)
+    if strangers is not None:
+        found = await store.resolve(connection, strangers.names)
+        if not found and unique == _NO_NAMES and strangers.latest <= now:
+            return await _enrol(connection, changes, strangers, now)
     sound = [c for c, refusal in zip(changes, refusals, strict=True) if refusal is None]
-    found = await store.resolve(connection, list({c.external_id: None for c in sound}))
-    if strangers is not None and not found and unique == _NO_NAMES and strangers.latest <= now:
-        return await _enrol(connection, changes, strangers, now)
+    if strangers is None:
+        ids = list({c.external_id: None for c in sound})
+        found = await store.resolve(connection, texts(ids))
     listed = [r.holder_id for r in found.values() if r.listed]
     known = await store.lock_holders(connection, listed) if listed else {}
-    if len(known) < len(listed):
-        raise _Overtaken  # one was erased meanwhile
+    if len(known) < len(listed) or any(h.erased_at is not None for h in known.values()):
+        raise _Overtaken  # one was erased meanwhile: its id is somebody else's now
     kinds = kinds_of(unique)
     wanted = _wanted(sound, kinds)
     owners = await store.read_owners(connection, wanted) if wanted else {}
@@ -133,7 +140,7 @@ async def _enrol(
     connection: Connection, changes: Sequence[HolderChange], strangers: Strangers, now: datetime
 ) -> list[Upserted]:
     """Write what was made ready: nobody is known, and nothing of it can be refused."""
-    numbers = await store.enrol(connection, strangers.external_ids)
+    numbers = await store.enrol(connection, strangers.names)
     ids = [numbers[key] for key in strangers.external_ids]
     await store.insert_holders(connection, strangers.packed, ids, now)
     with paused_collector():
@@ -152,7 +159,7 @@ async def _write(
     if decided.created:
         new = sorted(key for key in decided.created if key not in numbers)
         if new:
-            numbers |= await store.enrol(connection, new)
+            numbers |= await store.enrol(connection, texts(new))
         packed = store.pack_new(list(decided.created.values()))
         ids = [numbers[key] for key in decided.created]
         await store.insert_holders(connection, packed, ids, now)

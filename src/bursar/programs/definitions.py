@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
+import msgspec
+
 from bursar.holders.store_people import read_mark
 from bursar.platform.database import Connection
 from bursar.platform.errors import Conflict, Rejected
 from bursar.programs import store
 from bursar.programs.library import compile_rules
-from bursar.programs.model import Calendar, Claim, Program, Rolling
+from bursar.programs.model import Calendar, Claim, Once, Program, Rolling
 from bursar.programs.periods import period_at, upcoming
 from bursar.programs.references import zone_of
 from bursar.programs.zones import MIDNIGHT, hour_of, instant_of
@@ -46,6 +48,20 @@ async def put(connection: Connection, program: Program, *, actor: str, reason: s
             f"{program.name} cannot change its kind of schedule: retire it, add another",
             program=program.name,
         )
+    if before.reference != program.reference and (
+        paid_until is not None or isinstance(program.schedule, Once)
+    ):
+        raise Rejected(
+            "program_reference",
+            f"{program.name} has paid under {before.reference!r}: under another reference it would"
+            " pay again; retire it, add another",
+            program=program.name,
+        )
+    if retired and paid_until is not None and paid_until <= now:
+        # while it was retired it owed nothing
+        fresh = starts_at(msgspec.structs.replace(program, starts=None), now)
+        begins = max(fresh, starts_at(program, now))
+        await store.set_paid_until(connection, program_id, begins)
     if paid_until is None:
         await store.set_starts_at(connection, program_id, starts_at(program, now))
     await store.add_version(

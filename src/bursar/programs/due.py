@@ -18,6 +18,7 @@ from bursar.programs.model import (
     InForce,
     Once,
     Period,
+    Program,
     Rolling,
     RunId,
     RunKind,
@@ -138,16 +139,15 @@ async def begin(
 
     Where its total must be known first it waits for its estimate, which `Programs` makes.
     """
-    limits = in_force.program.limits
-    checked = limits.approve_above is not None or limits.run is not None
+    dry_run = dry_run or in_force.program.dry_run
     new = new_run(
         in_force,
         RunKind.SCHEDULED,
         period,
         now,
-        state=RunState.WAITING if checked and not dry_run else RunState.RUNNING,
+        state=first_state(in_force.program, dry_run=dry_run),
         generation=generation,
-        dry_run=dry_run or in_force.program.dry_run,
+        dry_run=dry_run,
         started_by=started_by,
         reason=reason,
         holders=last,
@@ -232,7 +232,13 @@ async def _news(
         return []
     await store.set_news(connection, in_force.program_id, mark, now)
     new = new_run(
-        in_force, RunKind.JOINERS, period, now, generation=generation, holders=len(changed)
+        in_force,
+        RunKind.JOINERS,
+        period,
+        now,
+        state=first_state(in_force.program, dry_run=in_force.program.dry_run),
+        generation=generation,
+        holders=len(changed),
     )
     run_id = await runs.add_run(connection, new)
     if run_id is None:
@@ -256,7 +262,7 @@ async def _plan_cycles(
     )
     made: list[RunId] = []
     if changed:
-        other_tier = await enrol(connection, in_force, schedule, changed)
+        other_tier = await enrol(connection, in_force, schedule, changed, now)
         await store.set_news(connection, in_force.program_id, mark, now)
         if other_tier and in_force.program.on_tier_change == "difference_now":
             made += await _differences(connection, in_force, other_tier, now, size)
@@ -265,7 +271,9 @@ async def _plan_cycles(
     if await runs.has_open_run(connection, in_force.program_id):
         return made
     period = Period(now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), now, now, 1)
-    run_id = await runs.add_run(connection, new_run(in_force, RunKind.SCHEDULED, period, now))
+    state = first_state(in_force.program, dry_run=in_force.program.dry_run)
+    new = new_run(in_force, RunKind.SCHEDULED, period, now, state=state)
+    run_id = await runs.add_run(connection, new)
     if run_id is None:
         return made
     await runs.add_due(connection, run_id, in_force.program_id, now, size)
@@ -283,6 +291,13 @@ async def _differences(
         return []
     await runs.add_listed(connection, run_id, holder_ids, size)
     return [run_id]
+
+
+def first_state(program: Program, *, dry_run: bool) -> RunState:
+    """Say how a run begins: where its total must be known first it waits for its estimate (P10)."""
+    limits = program.limits
+    checked = limits.approve_above is not None or limits.run is not None
+    return RunState.WAITING if checked and not dry_run else RunState.RUNNING
 
 
 def new_run(

@@ -84,7 +84,7 @@ async def _next_of(
         verdict = Verdict(0, "", reason="unknown")
     else:
         verdict = own_verdict(judge, people.facts[0], override, streak=streak)
-        verdict = milestone_of(verdict, extra)
+        verdict = milestone_of(judge, verdict, extra)
     reason = verdict.failure[0] if verdict.failure is not None else verdict.reason
     if override.paused:
         reason = PAUSED

@@ -160,9 +160,9 @@ def whole_days(since: object, until: datetime) -> int:
     return (until - since) // _DAY
 
 
-def milestone_of(amount: Verdict, extra: int) -> Verdict:
-    """Add a milestone's bonus to what is given."""
-    return amount._replace(amount=amount.amount + extra) if amount.amount else amount
+def milestone_of(judge: Judge, given: Verdict, extra: int) -> Verdict:
+    """Add a milestone's bonus to what is given; the ceiling is on both together (P10)."""
+    return judge.limited(given.amount + extra, given.tier) if given.amount and extra else given
 
 
 class State(NamedTuple):
@@ -174,10 +174,14 @@ class State(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Since when a holder has qualified: ``first`` ever, and whether when the period began."""
+    """Since when a holder has qualified: ``first`` ever, and whether when the period began.
+
+    ``facts`` were in force then: when the period began, else when all first held.
+    """
 
     first: datetime | None
     at_start: bool
+    facts: tuple[Any, ...] | None = None
 
 
 def standing(judge: Judge, states: Sequence[State], start: datetime) -> Standing:
@@ -188,13 +192,15 @@ def standing(judge: Judge, states: Sequence[State], start: datetime) -> Standing
     """
     first: datetime | None = None
     at_start = False
+    facts: tuple[Any, ...] | None = None
     for state, following in zip(states, [*states[1:], None], strict=True):
         if not judge.holds(state.facts):
             continue
         begins = max(state.since, state.subscription_start or state.since)
         if following is not None and begins >= following.since:
             continue
-        first = begins if first is None else min(first, begins)
+        if first is None or begins < first:
+            first, facts = begins, facts if at_start else state.facts
         if begins <= start and (following is None or following.since > start):
-            at_start = True
-    return Standing(first, at_start)
+            at_start, facts = True, state.facts
+    return Standing(first, at_start, facts)

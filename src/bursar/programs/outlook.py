@@ -54,8 +54,8 @@ async def find_period(
     newest = await runs.read_period(connection, in_force.program_id, key)
     if newest is not None:
         return newest
-    begun = periods_after(schedule, None, standing.starts_at, now)
-    begun += periods_after(schedule, standing.paid_until, standing.starts_at, now)
+    # what is taken up is on record, above: another schedule's period may overlap it
+    begun = periods_after(schedule, standing.paid_until, standing.starts_at, now)
     for period in [*begun, upcoming(schedule, standing.paid_until, standing.starts_at, now)]:
         if period.key == key:
             return period

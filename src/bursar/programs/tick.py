@@ -19,6 +19,7 @@ from bursar.programs.runs.execute import Executor
 from bursar.programs.runs.model import Run
 from bursar.programs.runs.preview import estimate
 from bursar.programs.runs.steer import retry
+from bursar.programs.runs.store_period import read_chunks
 
 _log: Final = structlog.get_logger("bursar.programs")
 _OPEN: Final = 1_000
@@ -86,7 +87,8 @@ async def clear(database: Database, executor: Executor, run: Run) -> None:
     """Estimate a run, and let it begin if no limit forbids it (P10)."""
     async with database.connection() as connection:
         work = await executor.work_of(connection, run)
-        found = await estimate(connection, work)
+        chunks = await read_chunks(connection, run.run_id)
+        found = await estimate(connection, work, chunks=chunks)
     limits = work.program.limits
     async with database.transaction() as connection:
         await runs.set_estimate(connection, run.run_id, found)

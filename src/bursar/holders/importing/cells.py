@@ -23,6 +23,10 @@ Convert = Callable[[Any], Any]
 
 _NEW: Final = object()
 _MANY: Final = 10_000
+_SMALL: Final = 500
+_FEW: Final = 10
+"""So many attributes, of so many characters in all, cannot be too large, whatever they are."""
+
 _SINGULAR: Final = {"external_id", "username", "email"}
 """Cells of which no two are alike: not worth remembering."""
 
@@ -52,23 +56,20 @@ class Column:
 
     def value(self, cell: Any) -> Any:
         """Turn a cell into a value of the change, and remember a text's; raises `BadCell`."""
-        value = self._value(cell)
-        known = self.known
-        if type(cell) is str and not self.singular:
-            if len(known) >= _MANY:
-                known.clear()
-            known[cell] = value
+        is_text = type(cell) is str
+        stripped = cell.strip() if is_text else cell
+        if stripped == "":
+            value = self.default
+        else:
+            try:
+                value = self.convert(stripped)
+            except BadCell as bad:
+                raise BadCell(f"{self.field} {bad}") from None
+        if is_text and not self.singular:
+            if len(self.known) >= _MANY:
+                self.known.clear()
+            self.known[cell] = value
         return value
-
-    def _value(self, cell: Any) -> Any:
-        if type(cell) is str:
-            cell = cell.strip()
-        if cell == "" or cell is UNSET:
-            return self.default
-        try:
-            return self.convert(cell)
-        except BadCell as bad:
-            raise BadCell(f"{self.field} {bad}") from None
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -94,15 +95,20 @@ class Layout(msgspec.Struct, frozen=True):
             values[position] = column.value(cell) if value is _NEW else value
         if self.attributes:
             values[_ATTRIBUTES] = named = {}
+            size = 0
             for name, column in self.attributes:
                 cell = cells[at]
                 at += 1
-                value = column.known.get(cell, _NEW) if type(cell) is str else _NEW
+                value = _NEW
+                if type(cell) is str:
+                    value = column.known.get(cell, _NEW)
+                    size += len(cell)
                 if value is _NEW:
                     value = column.value(cell)
                 if value is not UNSET:
                     named[name] = value
-            if (bad := CHECKS["attributes"](named)) is not None:
+            large = size > _SMALL or len(named) > _FEW
+            if large and (bad := CHECKS["attributes"](named)) is not None:
                 raise BadCell(f"attributes {bad}")
         if values[0] is UNSET:
             raise BadCell("external_id is empty")
@@ -166,10 +172,7 @@ def _column(
     *,
     typed: bool,
 ) -> Column:
-    plain = _converter(plan, field, zone, zones)
-    if plain is _attribute and typed:
-        plain = _typed_attribute
-    convert = _mapped(plain, plan.values.get(field))
+    convert = _mapped(_converter(plan, field, zone, zones, typed=typed), plan.values.get(field))
     column = Column(field, source, convert, UNSET)
     if field in plan.defaults:
         try:
@@ -180,14 +183,16 @@ def _column(
     return column
 
 
-def _converter(plan: ImportPlan, field: str, zone: tzinfo, zones: Container[str]) -> Convert:
+def _converter(
+    plan: ImportPlan, field: str, zone: tzinfo, zones: Container[str], *, typed: bool
+) -> Convert:
     """Choose how a cell of this field is read, and check what comes of it."""
     if field in plan.texts:
-        return _text
+        return _whole(_text)
     if field in plan.flags:
         return _flag
     if attribute_of(field) is not None:
-        return _attribute
+        return _whole(_typed_attribute if typed else _attribute)
     match field:
         case "verified":
             return _checked(field, _flag)
@@ -205,11 +210,12 @@ def _checked(field: str, convert: Convert) -> Convert:
     """Let only pass what a change may say; a null of JSON is silence where nothing is cleared."""
     check = CHECKS[field]
     may_be_empty = check(None) is None
+    plain = convert is _text
 
     def checked(cell: Any) -> Any:
         if cell is None:
             return None if may_be_empty else UNSET
-        value = convert(cell)
+        value = cell if plain and type(cell) is str else convert(cell)
         if (bad := check(value)) is not None:
             raise BadCell(f"{bad}: {_shown(cell)}")
         return value
@@ -271,6 +277,18 @@ def _attribute(cell: Any) -> Any:
             raise BadCell("must be a single value, not a nested one")
         case _:
             return cell
+
+
+def _whole(convert: Convert) -> Convert:
+    """Refuse the one character that no JSON of the database can hold."""
+
+    def whole(cell: Any) -> Any:
+        value = convert(cell)
+        if type(value) is str and "\0" in value:
+            raise BadCell("must not hold NUL characters")
+        return value
+
+    return whole
 
 
 def _typed_attribute(cell: Any) -> Any:

@@ -103,6 +103,7 @@ class Import:
         self._voice = voice
         self._sinks = sinks
         self._counts: Counter[str] = Counter()
+        self._all_new = True
 
     async def run(self, path: Path, zones: frozenset[str], *, dry_run: bool) -> Report:
         """Import a file, all of its good rows or nothing; see `Holders.import_file`."""
@@ -182,6 +183,7 @@ class Import:
                     raise psycopg.Rollback(savepoint)
             if not bad:
                 self._counts += counts
+                self._all_new = counts["created"] == len(batch.changes)
                 return
             _reject(batch, bad)
 
@@ -247,7 +249,31 @@ class Import:
         sources = [column.source for column in layout.columns()]
         rows = table.rows(sources)
         self._sinks.columns(table.names)
-        return _batches(rows, lines, layout), layout
+        return self._batches(rows, lines, layout), layout
+
+    def _batches(
+        self, rows: Iterator[Any], lines: Lines, layout: Layout
+    ) -> Iterator[_Batch | None]:
+        """Turn rows into batches of changes; None now and then, so that others get their turn.
+
+        As long as everybody is new, as in a first import, what follows from that is prepared too.
+        """
+        doubles = DoubleIds()
+        ended = False
+        while not ended:
+            batch = _Batch([], [], [], [], [], 0, 0)
+            while not ended and batch.read < _BATCH:
+                with paused_collector():
+                    ended = True
+                    for row in islice(rows, _SLICE):
+                        _add(batch, doubles, layout, row)
+                        ended = False
+                yield None
+            batch.done = lines.done
+            if batch.changes and self._all_new:
+                batch.strangers = yield from preparing(batch.changes)
+            if batch.read:
+                yield batch
 
     async def _assets(self) -> dict[str, Asset]:
         """Find the assets of the opening balances."""
@@ -256,26 +282,6 @@ class Import:
             if code not in known:
                 raise Missing("asset_unknown", f"there is no asset {code!r}", asset=code)
         return known
-
-
-def _batches(rows: Iterator[Any], lines: Lines, layout: Layout) -> Iterator[_Batch | None]:
-    """Turn rows into batches of changes; None now and then, so that others get their turn."""
-    doubles = DoubleIds()
-    ended = False
-    while not ended:
-        batch = _Batch([], [], [], [], [], 0, 0)
-        while not ended and batch.read < _BATCH:
-            with paused_collector():
-                ended = True
-                for row in islice(rows, _SLICE):
-                    _add(batch, doubles, layout, row)
-                    ended = False
-            yield None
-        batch.done = lines.done
-        if batch.changes:
-            batch.strangers = yield from preparing(batch.changes)
-        if batch.read:
-            yield batch
 
 
 def _add(batch: _Batch, doubles: DoubleIds, layout: Layout, given: tuple[int, Any, Any]) -> None:

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from bursar.platform.errors import Rejected, Unavailable
 
-# bursar.economy, directory and migrations have rows in books that nobody has used yet.
+# These have rows in books that nobody has used yet.
 _TABLES = """
 select c.relname
   from pg_class c join pg_namespace n on n.oid = c.relnamespace

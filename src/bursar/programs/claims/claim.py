@@ -76,7 +76,7 @@ async def claim(
     overrides = await programs.read_overrides(connection, in_force.program_id, holder_id, holder_id)
     override = overrides.get(holder_id, Override())
     verdict = own_verdict(judge, people.facts[0], override, streak=claimed.length)
-    verdict = milestone_of(verdict, claimed.milestone)
+    verdict = milestone_of(judge, verdict, claimed.milestone)
     reason = PAUSED if override.paused else verdict.reason
     if verdict.failure is not None:
         raise Rejected(*verdict.failure)

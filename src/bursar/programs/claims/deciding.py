@@ -70,7 +70,7 @@ async def decide_claims(
             awards.exclude(holder_id, ALREADY_PAID)
             continue
         verdict = own_verdict(work.judge, facts, override, streak=claimed.length)
-        verdict = milestone_of(verdict, claimed.milestone)
+        verdict = milestone_of(work.judge, verdict, claimed.milestone)
         if verdict.failure is not None:
             awards.fail(holder_id, *verdict.failure)
         elif verdict.amount:

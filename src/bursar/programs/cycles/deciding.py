@@ -19,6 +19,7 @@ from bursar.programs.rolling import (
     interval_days,
     key_of,
     occurrence,
+    retier,
 )
 from bursar.programs.runs.awarding import PAUSED, own_verdict
 from bursar.programs.runs.model import Awards, Chunk, Group
@@ -86,7 +87,7 @@ async def award_again(
         if one.last_award_at is None or override.paused or one.cycle.n == 0:
             continue
         facts = facts_of[one.holder_id]
-        if decision.due(one, work.judge.tier(facts), override).pay:
+        if decision.due(one, override).pay:
             continue
         days = interval_days(schedule, one.tier)
         n, anchor = one.cycle.n - 1, one.cycle.anchor
@@ -142,19 +143,20 @@ class _Decision:
         """Decide for one holder."""
         if facts is None:
             self.awards.exclude(one.holder_id, GONE)
-            self._go(one, self.due(one, one.tier, override).next.due_at, one.tier)
+            dues = self.due(one, override)
+            self._stay(one, dues.wait_until or dues.next.due_at)
             return
         tier = self._judge_of(one.cycle.due_at).tier(facts)
-        dues = self.due(one, tier, override)
+        dues = self.due(one, override)
         if override.paused:
-            self._pass(one, dues, tier, PAUSED)
+            self._pass(one, dues, tier, override, PAUSED)
             return
         if dues.wait_until is not None:
             self.awards.exclude(one.holder_id, MINIMUM_DAYS)
-            self._stay(one, dues.wait_until, tier)
+            self._stay(one, dues.wait_until)
             return
         if not dues.pay:
-            self._pass(one, dues, tier, MISSED)
+            self._pass(one, dues, tier, override, MISSED)
             return
         self._award(one, dues, facts, tier, override)
 
@@ -178,39 +180,52 @@ class _Decision:
             else:
                 self._pass_or_wait(one, dues, tier, override, verdict.reason or "no_amount")
                 return
-        self._move(one, dues, tier, award_at=self._as_of)
+        self._move(one, dues, tier, override, award_at=self._as_of)
 
     def _pass_or_wait(
         self, one: HolderCycle, dues: Dues, tier: str, override: Override, reason: str
     ) -> None:
         """Leave out whoever does not qualify; within the grace they are looked at again (P1)."""
-        until = grace_end(self._schedule, one.cycle, tier=tier, refresh_day=override.refresh_day)
+        until = grace_end(
+            self._schedule, one.cycle, tier=one.tier, refresh_day=override.refresh_day
+        )
         if until is not None and self._as_of < until:
             self.awards.exclude(one.holder_id, reason)
-            self._stay(one, min(self._as_of + _LOOK_AGAIN, until), tier)
+            self._stay(one, min(self._as_of + _LOOK_AGAIN, until))
         else:
-            self._pass(one, dues, tier, reason)
+            self._pass(one, dues, tier, override, reason)
 
-    def _pass(self, one: HolderCycle, dues: Dues, tier: str, reason: str) -> None:
+    def _pass(
+        self, one: HolderCycle, dues: Dues, tier: str, override: Override, reason: str
+    ) -> None:
         self.awards.exclude(one.holder_id, reason)
-        self._move(one, dues, tier, award_at=None)
+        self._move(one, dues, tier, override, award_at=None)
 
-    def _move(self, one: HolderCycle, dues: Dues, tier: str, *, award_at: datetime | None) -> None:
-        following = dues.next.due_at
-        move = CycleMove(one.holder_id, one.cycle.due_at, dues.next, following, award_at, tier)
-        stay = CycleMove(one.holder_id, one.cycle.due_at, one.cycle, following, None, tier)
+    def _move(
+        self,
+        one: HolderCycle,
+        dues: Dues,
+        tier: str,
+        override: Override,
+        *,
+        award_at: datetime | None,
+    ) -> None:
+        """Go on to the next occurrence, in the interval of the tier that the holder has now."""
+        following = dues.next
+        if interval_days(self._schedule, tier) != interval_days(self._schedule, one.tier):
+            following = retier(self._schedule, following, tier, override.refresh_day)
+        due_at = one.cycle.due_at
+        move = CycleMove(one.holder_id, due_at, following, following.due_at, award_at, tier)
+        stay = CycleMove(one.holder_id, due_at, one.cycle, dues.next.due_at, None, one.tier)
         self.moves.append(_Moved(move, stay))
 
-    def _stay(self, one: HolderCycle, look_at: datetime, tier: str) -> None:
-        self._go(one, look_at, tier)
-
-    def _go(self, one: HolderCycle, look_at: datetime, tier: str) -> None:
-        stay = CycleMove(one.holder_id, one.cycle.due_at, one.cycle, look_at, None, tier)
+    def _stay(self, one: HolderCycle, look_at: datetime) -> None:
+        stay = CycleMove(one.holder_id, one.cycle.due_at, one.cycle, look_at, None, one.tier)
         self.moves.append(_Moved(stay, stay))
 
-    def due(self, one: HolderCycle, tier: str, override: Override) -> Dues:
-        """Say what is due to a holder of this tier."""
-        cycle = one.cycle
+    def due(self, one: HolderCycle, override: Override) -> Dues:
+        """Reckon in the interval in which the cycle is; another tier's begins with the next."""
+        cycle, tier = one.cycle, one.tier
         key = (cycle.anchor, cycle.n, cycle.due_at, tier, override.refresh_day, one.last_award_at)
         found = self._dues.get(key)
         if found is None:

@@ -20,10 +20,15 @@ _AS_ALL: Final = Override()
 
 
 async def enrol(
-    connection: Connection, in_force: InForce, schedule: Rolling, holder_ids: Sequence[int]
+    connection: Connection,
+    in_force: InForce,
+    schedule: Rolling,
+    holder_ids: Sequence[int],
+    now: datetime,
 ) -> list[int]:
     """Begin the cycles of those who have none, and let a new tier's interval count (P1).
 
+    What is due is first given, and then the new interval counts.
     Whoever lacks what the anchor asks for, a billing date say, is enrolled once they have it.
     Returns those whose tier has changed.
     """
@@ -37,7 +42,7 @@ async def enrol(
         overrides = await programs.read_overrides(
             connection, in_force.program_id, part[0], part[-1], part
         )
-        changed += await _enrol(connection, in_force, schedule, people, cycles, overrides)
+        changed += await _enrol(connection, in_force, schedule, people, cycles, overrides, now)
     return changed
 
 
@@ -48,6 +53,7 @@ async def _enrol(
     people: People,
     cycles: dict[int, HolderCycle],
     overrides: dict[int, Override],
+    now: datetime,
 ) -> list[int]:
     new: list[tuple[int, Any, str]] = []
     moves: list[CycleMove] = []
@@ -64,7 +70,7 @@ async def _enrol(
                 not_before = in_force.standing.starts_at
                 cycle = begin(schedule, anchor, tier, refresh_day, not_before)
                 new.append((holder_id, cycle, tier))
-        elif had.tier != tier:
+        elif had.tier != tier and had.cycle.due_at > now:
             cycle = had.cycle
             if interval_days(schedule, tier) != interval_days(schedule, had.tier):
                 cycle = retier(schedule, cycle, tier, refresh_day)

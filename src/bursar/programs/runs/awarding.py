@@ -23,7 +23,10 @@ _AS_ALL: Final = Override()
 
 
 class Terms(NamedTuple):
-    """What the awards of one period have in common."""
+    """What the awards of one period have in common.
+
+    ``as_now`` looks at the holder as they are now, not as they were when the period began.
+    """
 
     period: Period
     reference: str
@@ -32,6 +35,7 @@ class Terms(NamedTuple):
     proration: Proration | None
     amount: int | None = None
     kind: AwardKind = "scheduled"
+    as_now: bool = False
 
 
 class Seen(NamedTuple):
@@ -119,17 +123,20 @@ def _award_one(
     if override.paused:
         awards.exclude(seen.holder_id, PAUSED)
         return
-    verdict = own_verdict(judge, seen.facts, override)
-    if terms.amount is not None:
-        verdict = _given(judge, seen.facts, terms)
+    facts = seen.facts
     first: datetime | None = None
-    if verdict.amount and history_counts:
+    reason: str | None = None
+    if history_counts:
         found = _standing(judge, seen, past, terms.period.start)
-        reason = _why_not(found, terms)
-        if reason is not None:
-            awards.exclude(seen.holder_id, reason)
-            return
-        first = found.first
+        first, reason = found.first, _why_not(found, terms)
+        if reason is None and found.facts is not None and not terms.as_now:
+            facts = found.facts  # a run that is late gives what a punctual one would have given
+    verdict = own_verdict(judge, facts, override)
+    if terms.amount is not None:
+        verdict = _given(judge, facts, terms)
+    if verdict.amount and reason is not None:
+        awards.exclude(seen.holder_id, reason)
+        return
     amount, note = _share(verdict, terms, first)
     if amount:
         group.add(seen.holder_id, amount, note)
@@ -170,7 +177,7 @@ def _standing(judge: Judge, seen: Seen, past: Sequence[Past], start: datetime) -
 
 
 def _why_not(found: Standing, terms: Terms) -> str | None:
-    """Say why somebody who qualifies now is not given this period, if so (P4)."""
+    """Say why somebody is not given this period, though they may qualify now, if so (P4)."""
     if found.first is None or found.first > terms.as_of or found.first >= terms.period.end:
         return NOT_STARTED
     if found.first <= terms.period.start and not found.at_start:

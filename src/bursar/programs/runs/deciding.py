@@ -25,7 +25,7 @@ async def decide(connection: Connection, work: Work, chunk: Chunk) -> Decided:
         case Calendar(zone=zone):
             people, overrides = await _everybody(connection, work, chunk)
             pasts = await read_past(connection, unsettled(people, work.run.period.start))
-            terms = terms_of(work, zone)
+            terms = terms_of(work, zone)._replace(as_now=pays_differences(work))
             awards = award_period(work.judge, people, overrides, pasts, terms)
             await leave_out_kept(connection, work, awards)
             if pays_differences(work):
@@ -86,7 +86,8 @@ def _decide_grant(work: Work, people: People, overrides: dict[int, Override]) ->
     run = work.run
     terms = Terms(
         period=run.period,
-        reference=f"grant:{run.reference or run.run_id}",
+        # no reference that an operator may choose reads like that of a run without one
+        reference=f"grant:{run.reference}" if run.reference is not None else f"{run.name}:grant",
         as_of=run.as_of,
         zone="UTC",
         proration=None,
@@ -108,5 +109,6 @@ def _decide_once(work: Work, people: People, overrides: dict[int, Override]) -> 
         created=[people.created[n] for n in joined],
     )
     awards = award_period(work.judge, newcomers, overrides, {}, terms, history_counts=False)
-    awards.excluded["joined_before"] += len(people.holder_ids) - len(joined)
+    if before := len(people.holder_ids) - len(joined):
+        awards.excluded["joined_before"] += before
     return awards

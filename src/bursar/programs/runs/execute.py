@@ -19,6 +19,7 @@ from bursar.programs.model import (
     Amount,
     Once,
     Program,
+    Rolling,
     RunId,
     RunKind,
     RunState,
@@ -137,8 +138,12 @@ class Executor:
                 raise Halted("run_overflow", f"one chunk comes to {amount}: more than 64 bits hold")
             if not run.dry_run:
                 awarded, amount = await give(connection, self._ledger, work, awards)
-                if settle is not None:
-                    await settle(frozenset(holder_id for holder_id, _, _ in awards.failures))
+            if settle is not None and (
+                not run.dry_run or isinstance(work.program.schedule, Rolling)
+            ):
+                # cycles go on in a dry run too, as periods do: else it would be made again for ever
+                await settle(frozenset(awards.failing))
+            if not run.dry_run:
                 await self._reserve(connection, run, amount)
         new = await self._record(connection, work, chunk, awards)
         if new > max(_FEW, awards.count):

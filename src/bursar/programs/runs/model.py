@@ -142,6 +142,7 @@ class Awards(msgspec.Struct, kw_only=True):
     excluded: Counter[str] = msgspec.field(default_factory=Counter)
     left_out: list[tuple[int, str]] = []
     failures: list[tuple[int, str, str]] = []
+    failing: set[int] = set()
 
     def group(self, reference: str, period: Period, kind: AwardKind = "scheduled") -> Group:
         """Find the group of a reference."""
@@ -157,8 +158,10 @@ class Awards(msgspec.Struct, kw_only=True):
         self.left_out.append((holder_id, reason))
 
     def fail(self, holder_id: int, code: str, message: str) -> None:
-        """Set a holder aside."""
-        self.failures.append((holder_id, code, message))
+        """Set a holder aside, for the first reason there is."""
+        if holder_id not in self.failing:
+            self.failing.add(holder_id)
+            self.failures.append((holder_id, code, message))
 
     @property
     def count(self) -> int:

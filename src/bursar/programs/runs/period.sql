@@ -33,9 +33,9 @@ update bursar.runs r
        and exists (select from bursar.run_failures f
                     where f.run_id = r.run_id and f.resolved_at is null));
 
--- name: read_listed
--- The holders whom a run was made for, and whether the chunk is its first.
-select c.chunk_no = 1, c.holder_ids
+-- name: read_chunks
+-- The parts of a run, done or not.
+select c.run_id, c.chunk_no, c.first_holder, c.last_holder, c.holder_ids, c.source_chunk
   from bursar.run_chunks c
  where c.run_id = %(run_id)s
  order by c.chunk_no;

@@ -21,19 +21,15 @@ async def preview(
     work: Work,
     *,
     holder_ids: Sequence[int] | None = None,
+    chunks: list[Chunk] | None = None,
     size: int = CHUNK,
 ) -> AsyncIterator[Awards]:
-    """Decide chunk after chunk, for everybody or for these holders; who is paid is left out."""
-    if holder_ids is not None:
-        chosen = sorted(set(holder_ids))
-        parts = [chosen[n : n + size] for n in range(0, len(chosen), size)]
-        chunks = [Chunk(_NO_RUN, 0, part[0], part[-1], part) for part in parts]
-    else:
-        last = await highest_holder_id(connection)
-        chunks = [
-            Chunk(_NO_RUN, 0, first, min(first + size - 1, last), None)
-            for first in range(1, last + 1, size)
-        ]
+    """Decide chunk after chunk, for everybody, these holders or these chunks of a run.
+
+    Who is paid is left out.
+    """
+    if chunks is None:
+        chunks = await _chunks_of(connection, holder_ids, size)
     for chunk in chunks:
         awards, _ = await decide(connection, work, chunk)
         await leave_out_paid(connection, work.run.asset, awards)
@@ -45,12 +41,13 @@ async def estimate(
     work: Work,
     *,
     holder_ids: Sequence[int] | None = None,
+    chunks: list[Chunk] | None = None,
     seen: Callable[[Awards], None] | None = None,
 ) -> Estimate:
     """Add up a preview; ``seen`` is shown each part of it."""
     excluded: Counter[str] = Counter()
     awarded = amount = failed = 0
-    async for awards in preview(connection, work, holder_ids=holder_ids):
+    async for awards in preview(connection, work, holder_ids=holder_ids, chunks=chunks):
         awarded += awards.count
         amount += awards.amount
         failed += len(awards.failures)
@@ -59,3 +56,17 @@ async def estimate(
             seen(awards)
     holders = awarded + failed + sum(excluded.values())
     return Estimate(holders, awarded, amount, failed, dict(sorted(excluded.items())))
+
+
+async def _chunks_of(
+    connection: Connection, holder_ids: Sequence[int] | None, size: int
+) -> list[Chunk]:
+    if holder_ids is not None:
+        chosen = sorted(set(holder_ids))
+        parts = [chosen[n : n + size] for n in range(0, len(chosen), size)]
+        return [Chunk(_NO_RUN, 0, part[0], part[-1], part) for part in parts]
+    last = await highest_holder_id(connection)
+    return [
+        Chunk(_NO_RUN, 0, first, min(first + size - 1, last), None)
+        for first in range(1, last + 1, size)
+    ]

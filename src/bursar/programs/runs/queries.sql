@@ -244,12 +244,13 @@ update bursar.runs
  where run_id = %(run_id)s and state = any (%(from_states)s::text[])
 returning run_id;
 
+-- name: hold_run
+-- A run, held until the transaction ends.
+select 1 from bursar.runs r where r.run_id = %(run_id)s for update;
+
 -- name: last_chunk
--- The highest number among a run's chunks; the run is held until the transaction ends.
-select (select coalesce(max(c.chunk_no), 0) from bursar.run_chunks c where c.run_id = r.run_id)
-  from bursar.runs r
- where r.run_id = %(run_id)s
-   for update of r;
+-- The highest number among a run's chunks.
+select coalesce(max(c.chunk_no), 0) from bursar.run_chunks c where c.run_id = %(run_id)s;
 
 -- name: add_failures
 -- Holders set aside, with the reason and the next try: after 1, 4, 16 … minutes, at most a day

@@ -11,10 +11,11 @@ from bursar.holders import Holders
 from bursar.holders.store_people import highest_holder_id
 from bursar.ledger import MAX_AMOUNT, Ledger, Policy
 from bursar.ledger.reading.given import read_given
+from bursar.ledger.service import check_voice
 from bursar.platform.database import Connection
 from bursar.platform.errors import Conflict, Invalid, Missing, Rejected
 from bursar.programs import store
-from bursar.programs.due import CHUNK, begin, new_run, take_up
+from bursar.programs.due import CHUNK, begin, first_state, new_run, take_up
 from bursar.programs.model import Calendar, InForce, Period, RunId, RunKind, RunState
 from bursar.programs.outlook import find_period, next_period
 from bursar.programs.runs import steer
@@ -32,9 +33,11 @@ from bursar.programs.runs.model import (
     RunReport,
 )
 from bursar.programs.runs.preview import estimate
+from bursar.programs.runs.store_period import read_listed
 from bursar.programs.tick import clear
 
 _PAGE: Final = 1_000
+_LONGEST_REFERENCE: Final = 150
 
 
 class Runs:
@@ -86,6 +89,7 @@ class Runs:
         reverted: then it is run again, corrected. Over all holders; whoever has been paid is
         counted as ``already_paid``.
         """
+        check_voice(actor, reason)
         async with self._database.transaction() as connection:
             in_force = await get_program(connection, name)
             must_be_on(in_force)
@@ -154,9 +158,11 @@ class Runs:
         """Give by hand: to these holders, to those of a run, or to everybody (P14).
 
         What a program gives to whoever qualifies for it now, or ``amount`` of an asset. With a
-        reference it is done once however often it is asked. Returns the run, which `work` does.
+        reference it is done once however often it is asked; to ask for something else under it is a
+        `Conflict` ``grant_reference``. Returns the run, which `work` does.
         """
-        await self._check_grant(program, asset, amount)
+        check_voice(actor, reason)
+        await self._check_grant(program, asset, amount, reference)
         async with self._database.transaction() as connection:
             now = await store.read_now(connection)
             new = NewRun(
@@ -172,14 +178,14 @@ class Runs:
             )
             if program is not None:
                 new = for_program(new, await get_program(connection, program), now)
-            made = await runs.add_run(connection, new)
-            if made is None:
-                return await self._granted_before(connection, new)
             chosen: Sequence[int] | None = None
             if run is not None:
                 chosen = await holders_of(connection, await steer.get_run(connection, run))
             elif holders is not None:
-                chosen = await self._holders.numbers(holders)
+                chosen = sorted(set(await self._holders.numbers(holders)))
+            made = await runs.add_run(connection, new)
+            if made is None:
+                return await self._granted_before(connection, new, chosen)
             await _lay_out(connection, made, chosen, self._chunk)
         await self._clear(made)
         return made
@@ -268,7 +274,9 @@ class Runs:
         if run.state is RunState.WAITING:
             await clear(self._database, self._executor, run)
 
-    async def _granted_before(self, connection: Connection, new: NewRun) -> RunId:
+    async def _granted_before(
+        self, connection: Connection, new: NewRun, chosen: Sequence[int] | None
+    ) -> RunId:
         """Find the run of a reference that is taken; raises `Conflict` if it says otherwise."""
         known = await runs.find_run(connection, new.reference or "")
         if known is None:
@@ -281,6 +289,8 @@ class Runs:
             new.amount,
             new.dry_run,
         )
+        listed = await read_listed(connection, known)
+        same = same and (listed or None) == (list(chosen or ()) or None)
         if not same:
             raise Conflict(
                 "grant_reference",
@@ -291,8 +301,15 @@ class Runs:
         return known
 
     async def _check_grant(
-        self, program: str | None, asset: str | None, amount: int | None
+        self, program: str | None, asset: str | None, amount: int | None, reference: str | None
     ) -> None:
+        if reference is not None and not (
+            0 < len(reference) <= _LONGEST_REFERENCE and reference.isprintable()
+        ):
+            raise Invalid(
+                "grant_reference_form",
+                f"a reference is 1 to {_LONGEST_REFERENCE} printable characters",
+            )
         if (program is None) == (asset is None):
             raise Invalid("grant_of", "a grant is of a program or of an asset: name one of them")
         if amount is not None and not (type(amount) is int and 0 < amount <= MAX_AMOUNT):
@@ -329,14 +346,15 @@ def for_program(new: NewRun, in_force: InForce, now: datetime) -> NewRun:
     """Let a grant by hand follow a program: its asset, its rules, its limits (P14)."""
     must_be_on(in_force)
     limits = in_force.program.limits
-    checked = limits.approve_above is not None or limits.run is not None
+    dry_run = new.dry_run or in_force.program.dry_run
     return msgspec.structs.replace(
         new,
         asset=in_force.program.asset,
         program_id=in_force.program_id,
         version=in_force.version,
         period=next_period(in_force.program, in_force.standing, now),
-        state=RunState.WAITING if checked and not new.dry_run else RunState.RUNNING,
+        state=first_state(in_force.program, dry_run=dry_run),
+        dry_run=dry_run,
         ceiling=limits.run,
         day_ceiling=limits.day,
     )

@@ -278,7 +278,8 @@ async def move_run(
 
 
 async def lock_last_chunk(connection: Connection, run_id: RunId) -> int:
-    """Hold a run, and tell the highest number among its chunks."""
+    """Hold a run, and tell the highest number among its chunks, whoever added to it before."""
+    await _all(connection, "hold_run", {"run_id": Int8(run_id)})
     number: int = (await _all(connection, "last_chunk", {"run_id": Int8(run_id)}))[0][0]
     return number
 

@@ -8,6 +8,7 @@ from psycopg.types.numeric import Int4, Int8
 from bursar.platform.arrays import int8s, texts
 from bursar.platform.database import Connection, fetch
 from bursar.platform.sql import Queries
+from bursar.programs.runs.model import Chunk
 
 QUERIES: Final = Queries("bursar.programs.runs", "period.sql")
 
@@ -37,13 +38,18 @@ async def end_joiners(
     await _all(connection, "end_joiners", values | {"note": note})
 
 
+async def read_chunks(connection: Connection, run_id: int) -> list[Chunk]:
+    """Read the parts of a run, done or not, in order."""
+    return [Chunk(*row) for row in await _all(connection, "read_chunks", {"run_id": Int8(run_id)})]
+
+
 async def read_listed(connection: Connection, run_id: int) -> list[int] | None:
     """Read the holders whom a run was made for, in order; None if it is for everybody."""
     found: set[int] = set()
-    for first, holder_ids in await _all(connection, "read_listed", {"run_id": Int8(run_id)}):
-        if holder_ids is None and first:
+    for chunk in await read_chunks(connection, run_id):
+        if chunk.holder_ids is None:
             return None
-        found.update(holder_ids or ())
+        found.update(chunk.holder_ids)
     return sorted(found)
 
 
