@@ -601,7 +601,7 @@ CREATE INDEX run_failures_due ON bursar.run_failures USING btree (retry_at) WHER
 
 CREATE INDEX runs_open ON bursar.runs USING btree (run_id) WHERE (state = ANY (ARRAY['waiting'::text, 'running'::text, 'paused'::text]));
 
-CREATE UNIQUE INDEX runs_period_once ON bursar.runs USING btree (program_id, period_key, generation) WHERE ((kind = 'scheduled'::text) AND (NOT dry_run) AND (state <> ALL (ARRAY['canceled'::text, 'skipped'::text])));
+CREATE UNIQUE INDEX runs_period_once ON bursar.runs USING btree (program_id, period_key, generation) WHERE ((kind = 'scheduled'::text) AND (NOT dry_run) AND (state <> ALL (ARRAY['canceled'::text, 'skipped'::text, 'reverting'::text, 'reverted'::text])));
 
 CREATE UNIQUE INDEX runs_reverted_once ON bursar.runs USING btree (target_run) WHERE ((kind = 'revert'::text) AND (state <> 'canceled'::text));
 

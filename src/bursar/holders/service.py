@@ -109,7 +109,7 @@ class Holders:
     async def numbers(self, external_ids: Sequence[str]) -> Sequence[int]:
         """Find the numbers of people in the directory, in order; raises `Missing` naming others."""
         async with self._database.connection() as connection:
-            found = await store.resolve(connection, external_ids)
+            found = await store.resolve(connection, texts(external_ids))
         strangers = [i for i in external_ids if i not in found or not found[i].listed]
         if strangers:
             raise Missing(
