@@ -8,6 +8,7 @@ however late one is given, the next is where it was. A higher tier brings at onc
 beyond what the last occurrence brought, unless the next is due just then (P1, P4, P9, H3).
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -51,13 +52,14 @@ def awards_of(one: Subscriber, happenings: list[Happening], looks: list[datetime
     look_from = occurrence
     last: datetime | None = None
     awards: list[Award] = []
-    tier_seen: str | None = None
+    tier_seen = one.tier
+    news = {looks[n] for h in happenings if (n := bisect_left(looks, h.at)) < len(looks)}
     for look in looks:
-        if look < created:
+        if look < created or (look < look_from and look not in news):
             continue
         status, tier = as_known(one, happenings, look)
         eligible = status not in {"canceled", "past_due"}
-        changed, tier_seen = tier_seen not in {None, tier}, tier
+        changed, tier_seen = tier != tier_seen, tier
         waits = last is not None and look < last + MINIMUM
         if changed and eligible and (look < occurrence or waits):
             awards += difference(awards, occurrence - CYCLE, tier, look)

@@ -2,7 +2,8 @@
 
 50,000 for a month in London, to who subscribes and is verified. Whoever first was both within the
 month has the share of its days left, that day included, rounded down. Once a month each; who was
-both before, but not when the month began, waits for the next (P4).
+both before, but not when the month began, waits for the next. However late the club looks, it gives
+what it would have given in time (P4).
 """
 
 from calendar import monthrange
@@ -65,11 +66,10 @@ def awards_of(states: list[State], looks: list[tuple[datetime, date]]) -> list[i
     paid: set[tuple[int, int]] = set()
     for look, day in looks:
         month = (day.year, day.month)
-        if month in paid or not qualifies_at(states, look):
+        first = first_qualified(states)
+        if month in paid or first is None or first > look:
             continue
         begins = london_midnight(day.replace(day=1))
-        first = first_qualified(states)
-        assert first is not None
         if first <= begins:
             if not qualifies_at(states, begins):
                 continue

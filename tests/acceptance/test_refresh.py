@@ -241,3 +241,23 @@ async def test_an_upgrade_on_the_day_of_the_refresh_is_not_paid_twice(world: Wor
     await world.work()
     assert set(world.balances().values()) == {FREE + PRO}
     await world.assert_sound(given=200 * (FREE + PRO))
+
+
+async def test_an_upgrade_while_the_minimum_interval_runs_brings_the_difference_at_once(
+    world: World,
+) -> None:
+    """Day 30 was given on day 50; day 60 must wait until day 79, and the upgrade is on day 65."""
+    await opened(world, PLAIN, HolderChange("ada", tier="free"))
+    world.to(BEGIN + timedelta(days=50))
+    await world.work()
+    await world.run_until(BEGIN + timedelta(days=65))
+    assert world.balances() == {"ada": FREE}
+    await world.enrol([HolderChange("ada", tier="pro")])
+    await world.work()
+    assert world.balances() == {"ada": PRO}
+    await world.run_until(BEGIN + timedelta(days=79) - timedelta(minutes=1))
+    assert world.balances() == {"ada": PRO}
+    await world.run_until(BEGIN + timedelta(days=79))
+    assert world.balances() == {"ada": 2 * PRO}
+    assert days_of(world, "ada") == ["2026-01-31", "2026-01-31:pro", "2026-03-02"]
+    await world.assert_sound(given=2 * PRO)

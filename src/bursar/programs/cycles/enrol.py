@@ -57,6 +57,7 @@ async def _enrol(
 ) -> list[int]:
     new: list[tuple[int, Any, str]] = []
     moves: list[CycleMove] = []
+    other_tier: list[int] = []
     for holder_id, facts, started, created in zip(
         people.holder_ids, people.facts, people.subscription_starts, people.created, strict=True
     ):
@@ -70,14 +71,17 @@ async def _enrol(
                 not_before = in_force.standing.starts_at
                 cycle = begin(schedule, anchor, tier, refresh_day, not_before)
                 new.append((holder_id, cycle, tier))
-        elif had.tier != tier and had.cycle.due_at > now:
+        elif had.tier != tier:
+            other_tier.append(holder_id)
+            if had.cycle.due_at <= now:
+                continue
             cycle = had.cycle
             if interval_days(schedule, tier) != interval_days(schedule, had.tier):
                 cycle = retier(schedule, cycle, tier, refresh_day)
             moves.append(CycleMove(holder_id, had.cycle.due_at, cycle, cycle.due_at, None, tier))
     await store.add(connection, in_force.program_id, new)
     await store.move(connection, in_force.program_id, moves)
-    return [move.holder_id for move in moves]
+    return other_tier
 
 
 def anchor_of(
