@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup check format lint types imports test test-quick fix bench schema lock clean
+.PHONY: help setup demo check format lint types imports test test-quick fix bench schema lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -17,6 +17,9 @@ $(READY): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(READY)
+
+demo: $(READY)  ## a club's month in a minute: 100,000 people paid once, on books of its own
+	@$(BIN)/python examples/sportsclub/demo.py
 
 check: format lint types imports test  ## everything a change must pass; rewrites nothing
 

@@ -5,7 +5,8 @@ import importlib
 
 from benchmarks.report import Report
 
-NAMES = ("posting", "group_commit", "verify", "statement")
+NAMES = ("posting", "group_commit", "verify", "statement", "run", "run_scale", "tick", "import")
+_MODULES = {"import": "import_holders"}
 
 
 def main() -> None:
@@ -16,7 +17,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object for each benchmark")
     given = parser.parse_args()
     for name in NAMES if given.name == "all" else (given.name,):
-        run = importlib.import_module(f"benchmarks.{name}").run
+        run = importlib.import_module(f"benchmarks.{_MODULES.get(name, name)}").run
         report: Report = run(given.size) if given.size else run()
         print(report.as_json() if given.json else report.as_text(), flush=True)
 

@@ -158,8 +158,8 @@ CREATE TABLE bursar.holders (
     attributes jsonb NOT NULL,
     CONSTRAINT holders_attributes_object CHECK ((jsonb_typeof(attributes) = 'object'::text)),
     CONSTRAINT holders_login_dated CHECK (((login_map >= 0) AND ((login_day IS NULL) = (login_map = 0)))),
-    CONSTRAINT holders_status_form CHECK ((status ~ '^[a-z][a-z0-9_]{0,31}$'::text)),
-    CONSTRAINT holders_tier_form CHECK (((tier = ''::text) OR (tier ~ '^[a-z][a-z0-9_]{0,31}$'::text)))
+    CONSTRAINT holders_status_form CHECK (((status >= 'a'::text) AND (status < '{'::text) AND (length(status) <= 32) AND (translate(status, 'abcdefghijklmnopqrstuvwxyz0123456789_'::text, ''::text) = ''::text))),
+    CONSTRAINT holders_tier_form CHECK (((tier = ''::text) OR ((tier >= 'a'::text) AND (tier < '{'::text) AND (length(tier) <= 32) AND (translate(tier, 'abcdefghijklmnopqrstuvwxyz0123456789_'::text, ''::text) = ''::text))))
 )
 WITH (fillfactor='85');
 
@@ -338,6 +338,9 @@ CREATE TABLE bursar.programs (
     news_xid xid8,
     news_until timestamp with time zone,
     switched_off boolean DEFAULT false NOT NULL,
+    switched_at timestamp with time zone,
+    switched_by text COLLATE pg_catalog."C",
+    switched_why text,
     retired_at timestamp with time zone,
     CONSTRAINT programs_name_form CHECK ((name ~ '^[a-z][a-z0-9_]{0,31}$'::text))
 )

@@ -91,6 +91,17 @@ def test_a_file_with_a_bad_line_gives_to_nobody(
     assert shop("run", "list", "--json").json["items"] == []
 
 
+def test_who_of_a_file_is_not_there_is_named(shop: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "holders"
+    file.write_text("ada\nnobody\nbob\nnemo\n")
+    told = shop(*TEN, "--holders-file", file)
+    assert told.code == 3
+    assert told.err.splitlines()[:2] == [
+        "not in the directory: nobody",
+        "not in the directory: nemo",
+    ]
+
+
 @pytest.mark.parametrize(
     ("given", "code", "name"),
     [

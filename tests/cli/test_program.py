@@ -60,9 +60,11 @@ def test_versions_tell_what_changed(shop: Shop) -> None:
 
 
 def test_a_program_is_switched_off_and_on(daily: Shop) -> None:
-    assert daily("program", "off", "daily").out == "daily is off, by the switch\n"
+    assert daily("program", "off", "daily", "--reason", "leak").out.startswith(
+        "daily is off, by the switch"
+    )
     assert daily("claim", "daily", "ada", "--json").error["code"] == "program_off"
-    assert daily("program", "on", "daily").out == "daily is on\n"
+    assert daily("program", "on", "daily", "--reason", "mended").out == "daily is on\n"
     assert daily("claim", "daily", "ada").code == 0
 
 
@@ -105,8 +107,8 @@ def test_a_rolling_program_may_have_a_day_of_the_holders_own(shop: Shop) -> None
     [
         (("program", "show", "nope"), 3, "program_unknown"),
         (("program", "versions", "nope"), 3, "program_unknown"),
-        (("program", "off", "nope"), 3, "program_unknown"),
-        (("program", "on", "nope"), 3, "program_unknown"),
+        (("program", "off", "nope", "--reason", "x"), 3, "program_unknown"),
+        (("program", "on", "nope", "--reason", "x"), 3, "program_unknown"),
         (("program", "forecast", "nope"), 3, "program_unknown"),
         (("program", "own", "nope", "ada"), 3, "program_unknown"),
         (("program", "own", "daily", "nobody"), 3, "holder_unknown"),
@@ -168,7 +170,7 @@ def test_next_tells_when_how_much_and_why(daily: Shop) -> None:
     assert "10.00 coins" in told
     assert "claim of day 1" in told
     assert f"period {THIS_MONTH}, for everybody at once" in told
-    daily("program", "off", "daily")
+    daily("program", "off", "daily", "--reason", "leak")
     assert "nothing, because of program_off" in daily("next", "ada").out
     items = daily("next", "ada", "--json").json["items"]
     assert [(one["program"], one["amount"]) for one in items] == [("daily", 0), ("monthly", 5_000)]

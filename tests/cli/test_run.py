@@ -33,7 +33,7 @@ def test_a_preview_tells_who_how_much_and_why_and_writes_nothing(shop: Shop) -> 
     assert told.code == 0
     assert f"monthly {THIS_MONTH}" in told.out
     assert "350.00 coins, 4 holders" in told.out
-    assert "1: 1 not_active" in told.out
+    assert "left out     1 not_active" in told.out
     assert "tier pro" in told.out
     answer = shop("run", "preview", "monthly", "--json").json
     assert (answer["estimate"]["awards"], answer["estimate"]["amount"]) == (4, 35_000)
@@ -176,7 +176,7 @@ def test_what_cannot_be_asked_is_refused(
 
 def test_a_program_that_is_off_starts_nothing(shop: Shop) -> None:
     shop.put(monthly())
-    shop("program", "off", "monthly")
+    shop("program", "off", "monthly", "--reason", "leak")
     assert shop("run", "start", "monthly", *GO, "--json").error["code"] == "program_off"
 
 
@@ -244,6 +244,7 @@ def test_a_run_above_its_ceiling_halts_and_the_operators_are_told(shop: Shop) ->
     shop.put(monthly(limits=Limits(run=10_000)))
     told = shop("run", "start", "monthly", *GO)
     assert (told.code, "run_ceiling" in told.out) == (1, True)
+    assert "its ceiling is 100.00 coins; it would award 150.00 coins to 3 holders" in told.out
     assert shop.balance("ada") == 0
     [alert] = shop("alerts", "--json").json["items"]
     assert (alert["kind"], alert["subject"]) == ("run_ceiling", "run_1")
@@ -289,6 +290,7 @@ def test_a_run_is_reverted_once_and_its_period_may_be_run_again(shop: Shop) -> N
     assert (told.code, "taken back" in told.out) == (0, True)
     assert shop.balance("ada") == 0
     assert shop("run", "status", "1", "--json").json["state"] == "reverted"
+    assert "reversal of run_1, finished" in told.out
     again = shop(*revert, "--yes", "--json")
     assert (again.code, again.error["code"]) == (4, "run_state")
     of_it = shop("run", "revert", "2", "--policy", "clip", "--reason", "r", "--yes", "--json")

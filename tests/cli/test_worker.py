@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -42,9 +43,9 @@ def wait_for_runs(url: str, states: list[str]) -> None:
     ):
         conn.execute(_TELL)
         listener.execute("listen told")
-        told = listener.notifies(timeout=60)
-        while conn.execute(query).fetchone() != (states,):
-            next(told)
+        with closing(listener.notifies(timeout=60)) as told:
+            while conn.execute(query).fetchone() != (states,):
+                next(told)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -67,6 +68,8 @@ def test_a_worker_does_what_is_due_until_it_is_told_to_stop(
 def test_two_workers_pay_once(shop: Shop, database: Database, spawn: Spawn) -> None:
     shop.put(monthly(), monthly("other"))
     children = [spawn("worker", "--tick", "0.1") for _ in range(2)]
+    for child in children:
+        until(child, "working")
     wait_for_runs(database.owner_url, ["finished", "finished"])
     for child in children:
         child.terminate()

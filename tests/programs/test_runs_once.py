@@ -189,10 +189,10 @@ async def test_switched_off_in_the_middle_a_run_stops_and_goes_on_when_switched_
     clock(2026, 3, 1)
     [run_id] = await plan_small(programs)
     await do_chunks(programs, run_id, 1)
-    await programs.switch("monthly", on=False)
+    await programs.switch("monthly", on=False, actor="ops", reason="test")
     await programs.do_all_due()
     assert sum(map(len, await amounts(ledger, *PEOPLE))) == 2
-    await programs.switch("monthly", on=True)
+    await programs.switch("monthly", on=True, actor="ops", reason="test")
     await programs.do_all_due()
     assert await amounts(ledger, *PEOPLE) == [[50_000]] * 7
     await sound(ledger)

@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "clock": "Read the economy's clock, and move that of a sandbox ahead.",
     "asset": "Add and list kinds of credit.",
     "wallet": "Look into a wallet, freeze it, set its limit.",
+    "holders": "The directory of people: import, show, change, erase.",
     "post": "Post a file of commands, or a stream of them.",
     "journal": "List the entries of all wallets, the newest first.",
     "program": "Look at programs, switch them, set what one holder has of their own.",

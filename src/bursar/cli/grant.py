@@ -20,7 +20,7 @@ from bursar.cli.session import (
     single_command,
 )
 from bursar.ledger import Asset
-from bursar.platform.errors import Invalid
+from bursar.platform.errors import Invalid, Missing
 from bursar.programs.model import RunState
 from bursar.programs.service import Programs
 
@@ -77,23 +77,36 @@ def grant(
         minor = None
         if amount is not None:
             minor = minor_units(amount, await _asset_of(programs, program, asset))
-        run_id = await programs.runs.grant(
-            program=program,
-            asset=asset,
-            amount=minor,
-            holders=chosen,
-            run=from_run,
-            reference=reference,
-            dry_run=dry_run,
-            actor=actor_or_me(actor),
-            reason=reason,
-        )
+        try:
+            run_id = await programs.runs.grant(
+                program=program,
+                asset=asset,
+                amount=minor,
+                holders=chosen,
+                run=from_run,
+                reference=reference,
+                dry_run=dry_run,
+                actor=actor_or_me(actor),
+                reason=reason,
+            )
+        except Missing as error:
+            if not as_json:
+                _name_strangers(error, chosen or [])
+            raise
         report = await programs.runs.report(run_id)
         if not as_json and report.run.state is RunState.FINISHED:
             errors.tell(f"done before, by {report.run.started_by}:")
         return await carry_on(programs, run_id, work=not no_work, as_json=as_json)
 
     leave(with_programs(where, act))
+
+
+def _name_strangers(error: Missing, chosen: list[str]) -> None:
+    """Tell which of several holders are not there, the first of them."""
+    strangers = error.fields.get("holders")
+    if len(chosen) > 1 and isinstance(strangers, list):
+        for one in strangers:
+            errors.tell(f"not in the directory: {one}")
 
 
 def read_holders(name: str) -> list[str]:

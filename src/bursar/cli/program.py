@@ -94,15 +94,27 @@ def versions(name: ProgramName, where: Where = None, as_json: Json = False) -> N
 
 
 @app.command()
-def on(name: ProgramName, where: Where = None, as_json: Json = False) -> None:
+def on(
+    name: ProgramName,
+    reason: Reason,
+    actor: Actor = None,
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
     """Let a program that was switched off go on."""
-    _switch(name, where, as_json, turned_on=True)
+    _switch(name, where, as_json, actor_or_me(actor), reason, turned_on=True)
 
 
 @app.command()
-def off(name: ProgramName, where: Where = None, as_json: Json = False) -> None:
+def off(
+    name: ProgramName,
+    reason: Reason,
+    actor: Actor = None,
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
     """Stop a program: it begins no run and answers no claim; runs under way go on."""
-    _switch(name, where, as_json, turned_on=False)
+    _switch(name, where, as_json, actor_or_me(actor), reason, turned_on=False)
 
 
 @app.command()
@@ -188,9 +200,11 @@ def _show_own(name: str, holder: str, override: Override, asset: Asset, *, as_js
         output.say(f"{holder} in {name}: {program_view.override_words(override, asset)}")
 
 
-def _switch(name: str, where: str | None, as_json: bool, *, turned_on: bool) -> None:
+def _switch(
+    name: str, where: str | None, as_json: bool, actor: str, reason: str, *, turned_on: bool
+) -> None:
     async def act(programs: Programs) -> None:
-        await programs.switch(name, on=turned_on)
+        await programs.switch(name, on=turned_on, actor=actor, reason=reason)
         found = await programs.program(name)
         if as_json:
             output.emit(found)

@@ -27,7 +27,8 @@ def state_words(in_force: InForce) -> str:
     if in_force.retired_at is not None:
         return f"retired {output.instant(in_force.retired_at)} UTC"
     if in_force.switched_off:
-        return "off, by the switch"
+        who = in_force.switch
+        return "off, by the switch" + (f": {who.actor}, {who.reason}" if who else "")
     if not in_force.program.enabled:
         return "off, by its definition"
     return "on, dry runs only" if in_force.program.dry_run else "on"

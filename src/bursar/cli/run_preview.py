@@ -77,7 +77,7 @@ async def show_preview(
     if as_json:
         output.emit(_json(program, asset, found, estimate, sample, names))
         return
-    output.say(f"{program} {run_view.period_words(found)}")
+    output.say(f"{program} {run_view.period_words(found)}; nothing is written")
     output.facts(_totals(estimate, asset))
     if sample.awards:
         output.say("")
@@ -154,7 +154,6 @@ def _totals(estimate: Estimate, asset: Asset) -> Iterator[tuple[str, str]]:
         yield "left out", run_view.left_out_words(estimate.excluded)
     if estimate.failed:
         yield "would fail", output.counted(estimate.failed, "holder")
-    yield "", "nothing was written"
 
 
 def _json(

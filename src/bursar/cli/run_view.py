@@ -1,8 +1,7 @@
 """Showing runs: as a list, in full, and what one has come to."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -11,7 +10,15 @@ from bursar.ledger import Asset
 from bursar.programs.model import Period, RunKind, RunState
 from bursar.programs.runs.model import Estimate, Exclusion, Failure, Run, RunReport
 
-_SECOND: Final = timedelta(seconds=1)
+_MANY: Final = 1_000
+"""Holders of whom a rate tells anything."""
+
+
+class Worked(NamedTuple):
+    """How long a command has worked on a run, and how many holders were done meanwhile."""
+
+    seconds: float
+    holders: int
 
 
 def report_json(report: RunReport) -> dict[str, Any]:
@@ -69,6 +76,8 @@ def show_status(report: RunReport, asset: Asset) -> None:
         pairs.append(("estimate", estimate_words(run.estimate, asset)))
     if run.ceiling is not None:
         pairs.append(("ceiling", _units(run.ceiling, asset)))
+    if run.day_ceiling is not None:
+        pairs.append(("ceiling a day", _units(run.day_ceiling, asset)))
     if run.state is not RunState.SKIPPED:
         done, all_ = output.amount(progress.chunks_done, 0), output.counted(progress.chunks, "part")
         pairs.append(("holders", f"{output.amount(run.holders, 0)}; {done} of {all_} done"))
@@ -81,22 +90,22 @@ def show_status(report: RunReport, asset: Asset) -> None:
         output.say(f"\n{hint}")
 
 
-def show_outcome(report: RunReport, asset: Asset, seconds: float | None) -> None:
-    """Show what a run has come to, and what to do if it is not finished."""
+def show_outcome(report: RunReport, asset: Asset, worked: Worked | None) -> None:
+    """Show what a run has come to, how fast just now, and what to do if it is not finished."""
     run = report.run
     state = run.state.value
     if run.dry_run:
         state += " (dry run: nothing was given)"
     told = f"{run.name}: {subject(run)}, {state}"
-    if seconds is not None:
-        done = holders_done(report)
-        rate = f", {output.amount(int(done / seconds), 0)} holders/s" if done and seconds else ""
-        told += f" in {seconds:.1f} s{rate}"
+    if worked is not None:
+        told += f" in {worked.seconds:.1f} s"
+        if worked.holders >= _MANY:
+            told += f", {output.amount(int(worked.holders / worked.seconds), 0)} holders/s"
     output.say(told)
     if report.progress.chunks_done:
         output.facts(_came_to(report, asset))
-    if run.note and run.state in (RunState.PAUSED, RunState.CANCELED):
-        output.say(run.note)
+    if run.state is RunState.PAUSED:
+        output.say(_why_paused(run, asset))
     hint = what_next(report, asset)
     if hint:
         output.say(hint)
@@ -115,7 +124,7 @@ def what_next(report: RunReport, asset: Asset) -> str:
                 f"go on with `bursar run resume {run.name}`, or end it with"
                 f" `bursar run cancel {run.name}`"
             )
-        case _ if report.progress.failed:
+        case RunState.FINISHED if report.progress.failed:
             return (
                 f"those who failed are tried again by themselves; `bursar run failures {run.name}`"
                 f" says why, `bursar run retry {run.name}` tries now"
@@ -171,9 +180,9 @@ def estimate_words(estimate: Estimate, asset: Asset) -> str:
 
 def left_out_words(excluded: Mapping[str, int]) -> str:
     """Spell who was left out: how many, and why."""
-    total = output.amount(sum(excluded.values()), 0)
     reasons = [f"{output.amount(n, 0)} {reason}" for reason, n in sorted(excluded.items())]
-    return f"{total}: {', '.join(reasons)}"
+    total = f"{output.amount(sum(excluded.values()), 0)}: " if len(reasons) > 1 else ""
+    return total + ", ".join(reasons)
 
 
 def period_words(period: Period) -> str:
@@ -186,9 +195,9 @@ def period_words(period: Period) -> str:
 def subject(run: Run) -> str:
     """Name what a run is of, in a few words."""
     if run.target_run is not None:
-        return f"run_{run.target_run}"
+        return f"reversal of run_{run.target_run}"
     of = run.program or run.asset
-    return of if run.kind is RunKind.GRANT else f"{of} {run.period.key}"
+    return f"grant of {of}" if run.kind is RunKind.GRANT else f"{of} {run.period.key}"
 
 
 def holders_done(report: RunReport) -> int:
@@ -205,12 +214,22 @@ def show_line(report: RunReport, asset: Asset) -> None:
     parts = [f"{run.name}: {subject(run)}, {run.state.value}"]
     if report.progress.chunks_done:
         parts += [f"{name} {value}" for name, value in _came_to(report, asset)]
-    if run.note and run.state is RunState.PAUSED:
-        parts.append(run.note)
+    if run.state is RunState.PAUSED:
+        parts.append(_why_paused(run, asset))
     output.say("; ".join(parts))
     hint = what_next(report, asset)
     if hint:
         output.say("  " + hint.replace("\n", "\n  "))
+
+
+def _why_paused(run: Run, asset: Asset) -> str:
+    """Say why a run was paused, and its limits in the asset's units: notes are in minor ones."""
+    told = [run.note] if run.note else []
+    if run.ceiling is not None:
+        told.append(f"its ceiling is {_units(run.ceiling, asset)}")
+    if run.estimate is not None:
+        told.append(f"it would award {estimate_words(run.estimate, asset)}")
+    return "; ".join(told) or "paused"
 
 
 def _came_to(report: RunReport, asset: Asset) -> list[tuple[str, str]]:

@@ -63,16 +63,17 @@ def run_number(text: str) -> RunId:
 async def carry_on(programs: Programs, run_id: RunId, *, work: bool, as_json: bool) -> int:
     """Do what may be done of a run, and tell what came of it; returns the exit code."""
     report = await programs.runs.report(run_id)
-    seconds: float | None = None
+    worked: run_view.Worked | None = None
     if work and report.run.state is RunState.RUNNING:
-        before = time.monotonic()
+        began, before = time.monotonic(), run_view.holders_done(report)
         report = await finish(programs, report, as_json=as_json)
-        seconds = time.monotonic() - before
+        done = run_view.holders_done(report) - before
+        worked = run_view.Worked(time.monotonic() - began, done)
     if as_json:
         output.emit(run_view.report_json(report))
     else:
         asset = await asset_named(programs.ledger, report.run.asset)
-        run_view.show_outcome(report, asset, seconds)
+        run_view.show_outcome(report, asset, worked)
     return exit_code(report)
 
 

@@ -7,6 +7,8 @@
 What stands in ``__all__`` is for everyone; programs also read people through `store_people`.
 """
 
+from bursar.holders.importing.import_plan import ImportPlan
+from bursar.holders.importing.run import Progress, Reject, Report, Sinks
 from bursar.holders.model import (
     FACTS,
     Holder,
@@ -27,11 +29,16 @@ __all__ = [
     "Holder",
     "HolderChange",
     "Holders",
+    "ImportPlan",
     "Mark",
     "Past",
     "People",
+    "Progress",
     "Refusal",
+    "Reject",
+    "Report",
     "Seen",
+    "Sinks",
     "Unique",
     "Upserted",
     "Wanted",

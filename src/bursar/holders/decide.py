@@ -92,27 +92,24 @@ def decide(
 def begin(change: HolderChange, now: datetime) -> Holder:
     """Enrol a holder: what is not said is empty, the status `active`, the account as old as now."""
 
-    def said(value: Any, default: Any) -> Any:
-        return default if value is UNSET else value
-
-    created_at = said(change.created_at, now)
-    attributes = change.attributes
+    c = change
+    created_at = now if c.created_at is UNSET else c.created_at
     return Holder(
         0,
-        change.external_id,
-        said(change.username, None),
-        said(change.email, None),
-        said(change.locale, None),
-        said(change.time_zone, None),
+        c.external_id,
+        None if c.username is UNSET else c.username,
+        None if c.email is UNSET else c.email,
+        None if c.locale is UNSET else c.locale,
+        None if c.time_zone is UNSET else c.time_zone,
         created_at,
-        said(change.status, DEFAULT_STATUS),
-        said(change.tier, "") or "",
-        said(change.verified, False),
-        said(change.subscription_start, None),
-        said(change.billing_anchor, None),
-        said(change.last_login_at, None),
-        merged("{}", attributes) if attributes else "{}",
-        change.at or _known_since(change, created_at),
+        DEFAULT_STATUS if c.status is UNSET else c.status,
+        "" if c.tier is UNSET else c.tier or "",
+        False if c.verified is UNSET else c.verified,
+        None if c.subscription_start is UNSET else c.subscription_start,
+        None if c.billing_anchor is UNSET else c.billing_anchor,
+        None if c.last_login_at is UNSET else c.last_login_at,
+        merged("{}", c.attributes) if c.attributes else "{}",
+        c.at or _known_since(c, created_at),
         0,
     )
 

@@ -113,48 +113,43 @@ select holder_id, username, email
  limit %(limit)s;
 
 -- name: enrol
--- Numbers for external ids that have none, in the order given; who was quicker is left out.
+-- Numbers for external ids that have none, in the order given; if somebody was quicker with one,
+-- the key breaks: seldom, and cheaper than being prepared for it.
 insert into bursar.holder_ids (external_id)
 select x.external_id
   from unnest(%(external_ids)s::text[]) with ordinality as x (external_id, n)
  order by x.n
-    on conflict (external_id) do nothing
 returning external_id, holder_id;
 
 -- name: insert_holders
--- New rows of the directory; answers how many, fewer if somebody was quicker. A column that is the
--- same throughout is an empty array and one value.
-with added as (
-    insert into bursar.holders (
-        holder_id, xid, epoch, username, email, locale, time_zone, created_at, status, tier,
-        verified, subscription_start, billing_anchor, last_login_at, login_day, login_map,
-        attributes, matters_since, changes)
-    select n.holder_id, pg_current_xact_id(), (select epoch from bursar.economy),
-           coalesce(n.username, %(username)s), coalesce(n.email, %(email)s),
-           coalesce(n.locale, %(locale)s), coalesce(n.time_zone, %(time_zone)s),
-           coalesce(n.created_at, %(created_at)s), coalesce(n.status, %(status)s),
-           coalesce(n.tier, %(tier)s), coalesce(n.verified, %(verified)s) <> 0,
-           coalesce(n.subscription_start, %(subscription_start)s),
-           coalesce(n.billing_anchor, %(billing_anchor)s),
-           coalesce(n.last_login_at, %(last_login_at)s),
-           (coalesce(n.last_login_at, %(last_login_at)s) at time zone 'UTC')::date,
-           (coalesce(n.last_login_at, %(last_login_at)s) is not null)::integer,
-           coalesce(n.attributes, %(attributes)s)::jsonb,
-           coalesce(n.matters_since, %(matters_since)s), coalesce(n.changes, %(changes)s)
-      from unnest(
-           %(holder_ids)s::bigint[], %(usernames)s::text[], %(emails)s::text[],
-           %(locales)s::text[], %(time_zones)s::text[], %(created_ats)s::timestamptz[],
-           %(statuss)s::text[], %(tiers)s::text[], %(verifieds)s::smallint[],
-           %(subscription_starts)s::timestamptz[], %(billing_anchors)s::timestamptz[],
-           %(last_login_ats)s::timestamptz[], %(attributess)s::text[],
-           %(matters_sinces)s::timestamptz[], %(changess)s::integer[])
-           as n (holder_id, username, email, locale, time_zone, created_at, status, tier, verified,
-                 subscription_start, billing_anchor, last_login_at, attributes, matters_since,
-                 changes)
-        on conflict (holder_id) do nothing
-    returning 1
-)
-select count(*) from added;
+-- New rows of the directory; if somebody was quicker, the key breaks. A column that is the same
+-- throughout is an empty array and one value; what is null in a column beside one means that one.
+insert into bursar.holders (
+    holder_id, xid, epoch, username, email, locale, time_zone, created_at, status, tier,
+    verified, subscription_start, billing_anchor, last_login_at, login_day, login_map,
+    attributes, matters_since, changes)
+select n.holder_id, pg_current_xact_id(), (select epoch from bursar.economy),
+       coalesce(n.username, %(username)s), coalesce(n.email, %(email)s),
+       coalesce(n.locale, %(locale)s), coalesce(n.time_zone, %(time_zone)s),
+       coalesce(n.created_at, %(created_at)s), coalesce(n.status, %(status)s),
+       coalesce(n.tier, %(tier)s), coalesce(n.verified, %(verified)s) <> 0,
+       coalesce(n.subscription_start, %(subscription_start)s),
+       coalesce(n.billing_anchor, %(billing_anchor)s),
+       coalesce(n.last_login_at, %(last_login_at)s),
+       (coalesce(n.last_login_at, %(last_login_at)s) at time zone 'UTC')::date,
+       (coalesce(n.last_login_at, %(last_login_at)s) is not null)::integer,
+       coalesce(n.attributes, %(attributes)s)::jsonb,
+       coalesce(n.matters_since, %(matters_since)s), coalesce(n.changes, %(changes)s)
+  from unnest(
+       %(holder_ids)s::bigint[], %(usernames)s::text[], %(emails)s::text[],
+       %(locales)s::text[], %(time_zones)s::text[], %(created_ats)s::timestamptz[],
+       %(statuss)s::text[], %(tiers)s::text[], %(verifieds)s::smallint[],
+       %(subscription_starts)s::timestamptz[], %(billing_anchors)s::timestamptz[],
+       %(last_login_ats)s::timestamptz[], %(attributess)s::text[],
+       %(matters_sinces)s::timestamptz[], %(changess)s::integer[])
+       as n (holder_id, username, email, locale, time_zone, created_at, status, tier, verified,
+             subscription_start, billing_anchor, last_login_at, attributes, matters_since,
+             changes);
 
 -- name: update_holders
 -- The rows as they are now; logins are noted by a statement of their own.

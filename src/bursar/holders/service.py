@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Final
 from zoneinfo import available_timezones
 
@@ -10,6 +11,8 @@ from bursar.holders import store, upserting
 from bursar.holders.decide import past_of
 from bursar.holders.examine import examine, instant
 from bursar.holders.examine import external_id as id_problem
+from bursar.holders.importing.import_plan import ImportPlan
+from bursar.holders.importing.run import Import, Report, Sinks
 from bursar.holders.model import (
     DEFAULT_STATUS,
     ERASED_STATUS,
@@ -70,6 +73,28 @@ class Holders:
             return await upserting.apply(connection, changes, refusals, (actor, reason))
 
         return await (once(tx) if tx is not None else self._database.retrying(once))
+
+    async def import_file(
+        self,
+        path: str | Path,
+        plan: ImportPlan,
+        *,
+        actor: str,
+        reason: str,
+        dry_run: bool = False,
+        sinks: Sinks | None = None,
+    ) -> Report:
+        """Import holders, and opening balances, from CSV or JSON Lines (H2, H3).
+
+        One transaction: all good rows, or nothing. Bad ones go to ``sinks.reject``. The same file
+        again changes nothing and posts nothing. A dry run does the same and takes it all back.
+        Until the end those who are changed cannot be changed by others. Raises `Invalid` for the
+        plan or the file as a whole, `Missing` for an asset, `Rejected` ``import_rejected`` where
+        the plan is strict, `Unavailable`.
+        """
+        check_voice(actor, reason)
+        run = Import(self.ledger, plan, (actor, reason), sinks or Sinks())
+        return await run.run(Path(path), zones(), dry_run=dry_run)
 
     async def get(self, external_id: str | None = None, *, holder_id: int | None = None) -> Holder:
         """Show one holder; raises `Missing` ``holder_unknown``, also for who only has a wallet."""
@@ -276,7 +301,8 @@ async def _erase(
     known = await store.lock_holders(connection, [holder_id])
     if not known:
         now, _ = await store.begin_change(connection)
-        await store.insert_holders(connection, [_nobody(external_id, now)], [holder_id])
+        packed = store.pack_new([_nobody(external_id, now)])
+        await store.insert_holders(connection, packed, [holder_id], now)
         known = await store.lock_holders(connection, [holder_id])
     before = known[external_id]
     if before.erased_at is not None:

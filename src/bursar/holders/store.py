@@ -1,7 +1,8 @@
 """The directory's own SQL: typed rows in and out."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -34,10 +35,12 @@ _PACK: Final[Mapping[str, tuple[Pack, bool]]] = {
     "matters_since": (instants, False),
     "changes": (int4s, False),
 }
-"""How each column travels, and whether it may be null; as the fields of `Holder` are ordered."""
+"""How each column travels, and whether it may be null."""
 
-_FIRST: Final = 2
-"""`Holder` begins with its number and id."""
+JUST_NOW: Final = datetime(1, 1, 1, tzinfo=UTC)
+"""Stands for the instant of the transaction in what is prepared before it begins."""
+
+_DATED: Final = ("created_at", "matters_since")
 
 
 class Resolved(NamedTuple):
@@ -152,22 +155,41 @@ async def read_names(
 
 
 async def enrol(connection: Connection, external_ids: Sequence[str]) -> dict[str, int]:
-    """Give numbers to new external ids, in one order for everybody; fewer if one was quicker."""
-    rows = await _all(connection, "enrol", {"external_ids": texts(sorted(external_ids))})
-    return dict(rows)
+    """Give numbers to new external ids, sorted, as everybody gives them.
+
+    Breaks `holder_ids_pkey` if somebody was quicker.
+    """
+    return dict(await _all(connection, "enrol", {"external_ids": texts(external_ids)}))
+
+
+def pack_new(holders: Sequence[Holder]) -> dict[str, Any]:
+    """Pack the columns of new holders; instants that are `JUST_NOW` are filled in when written."""
+    packed: dict[str, Any] = {}
+    for column in packing(holders):
+        packed |= column
+    return packed
+
+
+def packing(holders: Sequence[Holder]) -> Iterator[dict[str, Any]]:
+    """Pack them one column after the other: some milliseconds each for a whole batch."""
+    for name, (pack, nullable) in _PACK.items():
+        column = list(map(attrgetter(name), holders))
+        if name in _DATED and JUST_NOW in column:
+            dated = [None if at is JUST_NOW else at for at in column]
+            array, one = spread(dated, pack, nullable=True)
+        else:
+            array, one = spread(column, pack, nullable=nullable)
+        yield {f"{name}s": array, name: Int4(one) if name in {"verified", "changes"} else one}
 
 
 async def insert_holders(
-    connection: Connection, holders: Sequence[Holder], holder_ids: Sequence[int]
-) -> int:
-    """Put new holders under these numbers into the directory; return how many were new."""
-    with paused_collector():
-        values: dict[str, Any] = {"holder_ids": int8s(holder_ids)}
-        for (name, (pack, nullable)), column in zip(_PACK.items(), _columns(holders), strict=True):
-            values[f"{name}s"], one = spread(column, pack, nullable=nullable)
-            values[name] = Int4(one) if name in {"verified", "changes"} else one
-    [(added,)] = await _all(connection, "insert_holders", values)
-    return int(added)
+    connection: Connection, packed: Mapping[str, Any], holder_ids: Sequence[int], now: datetime
+) -> None:
+    """Put new holders under these numbers; breaks `holders_pkey` if somebody was quicker."""
+    values = {**packed, "holder_ids": int8s(holder_ids)}
+    for name in _DATED:
+        values[name] = values[name] or now
+    await _all(connection, "insert_holders", values)
 
 
 async def update_holders(
@@ -242,9 +264,8 @@ def holder_of(row: Sequence[Any]) -> Holder:
     return Holder(*values)
 
 
-def _columns(holders: Sequence[Holder]) -> list[tuple[Any, ...]]:
-    columns = list(zip(*map(msgspec.structs.astuple, holders), strict=True))
-    return columns[_FIRST : _FIRST + len(_PACK)]
+def _columns(holders: Sequence[Holder]) -> list[list[Any]]:
+    return [list(map(attrgetter(name), holders)) for name in _PACK]
 
 
 def _names(names: Iterable[tuple[NameKind, str]]) -> dict[str, Any]:

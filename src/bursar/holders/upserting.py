@@ -5,13 +5,16 @@ by everybody. Who enrols the same person at the same moment, or takes the same n
 unique key: the batch goes back to its savepoint and is decided again on what the other left.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Generator, Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Final
 
+import msgspec
 from psycopg import errors
 
 from bursar.holders import store
-from bursar.holders.decide import Decided, decide, names_of
+from bursar.holders.decide import Decided, begin, decide, names_of
 from bursar.holders.model import (
     Holder,
     HolderChange,
@@ -26,10 +29,51 @@ from bursar.platform.database import Connection
 from bursar.platform.errors import Unavailable
 
 _ATTEMPTS: Final = 20
+_SLICE: Final = 2_000
+_RACES: Final = {"holder_ids_pkey", "holders_pkey", "holder_names_pkey"}
+"""Where two meet who write the same at once."""
+
+_NO_NAMES: Final = Unique(username=False, email=False)
 
 
 class _Overtaken(Exception):
     """Somebody else wrote first what this batch was about to write."""
+
+
+class Strangers(msgspec.Struct, frozen=True):
+    """Changes made ready for the case that all are of new holders, none twice.
+
+    ``external_ids`` are sorted, ``packed`` is in their order; ``latest`` is the last instant that
+    the changes say has been.
+    """
+
+    external_ids: Sequence[str]
+    packed: Mapping[str, Any]
+    latest: datetime
+
+
+def preparing(changes: Sequence[HolderChange]) -> Generator[None, None, Strangers]:
+    """Do beforehand what needs no database, a few milliseconds at a time.
+
+    An import does it while the database is busy; where this yields, others get their turn.
+    """
+    ordered = sorted(changes, key=attrgetter("external_id"))
+    holders: list[Holder] = []
+    for at in range(0, len(ordered), _SLICE):
+        with paused_collector():
+            holders += [begin(change, store.JUST_NOW) for change in ordered[at : at + _SLICE]]
+        yield
+    packed: dict[str, Any] = {}
+    for column in store.packing(holders):
+        packed |= column
+        yield
+    latest = max(map(_latest, holders))
+    return Strangers([change.external_id for change in ordered], packed, latest)
+
+
+def _latest(holder: Holder) -> datetime:
+    """Tell the last instant of a new holder that has been."""
+    return max(holder.created_at, holder.matters_since, holder.last_login_at or store.JUST_NOW)
 
 
 async def apply(
@@ -37,6 +81,7 @@ async def apply(
     changes: Sequence[HolderChange],
     refusals: Sequence[Refusal | None],
     voice: tuple[str, str],
+    strangers: Strangers | None = None,
 ) -> list[Upserted]:
     """Apply each change that was not refused as malformed; answers in their order.
 
@@ -45,11 +90,11 @@ async def apply(
     for _ in range(_ATTEMPTS):
         try:
             async with connection.transaction():
-                return await _apply(connection, changes, refusals, voice)
+                return await _apply(connection, changes, refusals, voice, strangers)
         except _Overtaken:
             continue
         except errors.UniqueViolation as error:
-            if error.diag.constraint_name != "holder_names_pkey":
+            if error.diag.constraint_name not in _RACES:
                 raise
     raise Unavailable("contention", f"no success in {_ATTEMPTS} attempts; try again")
 
@@ -59,10 +104,13 @@ async def _apply(
     changes: Sequence[HolderChange],
     refusals: Sequence[Refusal | None],
     voice: tuple[str, str],
+    strangers: Strangers | None,
 ) -> list[Upserted]:
     now, unique = await store.begin_change(connection)
     sound = [c for c, refusal in zip(changes, refusals, strict=True) if refusal is None]
     found = await store.resolve(connection, list({c.external_id: None for c in sound}))
+    if strangers is not None and not found and unique == _NO_NAMES and strangers.latest <= now:
+        return await _enrol(connection, changes, strangers, now)
     listed = [r.holder_id for r in found.values() if r.listed]
     known = await store.lock_holders(connection, listed) if listed else {}
     if len(known) < len(listed):
@@ -73,12 +121,23 @@ async def _apply(
     with paused_collector():
         decided = decide(changes, refusals, known, owners, kinds, now, voice)
     numbers = {key: r.holder_id for key, r in found.items()}
-    await _write(connection, decided, numbers, known, voice)
+    await _write(connection, decided, numbers, known, voice, now)
     with paused_collector():
         return [
             Upserted(c.external_id, outcome, numbers.get(c.external_id), refusal)
             for c, (outcome, refusal) in zip(changes, decided.answers, strict=True)
         ]
+
+
+async def _enrol(
+    connection: Connection, changes: Sequence[HolderChange], strangers: Strangers, now: datetime
+) -> list[Upserted]:
+    """Write what was made ready: nobody is known, and nothing of it can be refused."""
+    numbers = await store.enrol(connection, strangers.external_ids)
+    ids = [numbers[key] for key in strangers.external_ids]
+    await store.insert_holders(connection, strangers.packed, ids, now)
+    with paused_collector():
+        return [Upserted(c.external_id, "created", numbers[c.external_id]) for c in changes]
 
 
 async def _write(
@@ -87,18 +146,16 @@ async def _write(
     numbers: dict[str, int],
     known: dict[str, Holder],
     voice: tuple[str, str],
+    now: datetime,
 ) -> None:
     """Write what was decided; new numbers are added to ``numbers``."""
     if decided.created:
-        new = [key for key in decided.created if key not in numbers]
+        new = sorted(key for key in decided.created if key not in numbers)
         if new:
             numbers |= await store.enrol(connection, new)
-        if any(key not in numbers for key in new):
-            raise _Overtaken
+        packed = store.pack_new(list(decided.created.values()))
         ids = [numbers[key] for key in decided.created]
-        added = await store.insert_holders(connection, list(decided.created.values()), ids)
-        if added < len(ids):
-            raise _Overtaken
+        await store.insert_holders(connection, packed, ids, now)
     if decided.changed:
         told = [key in decided.told for key in decided.changed]
         await store.update_holders(connection, list(decided.changed.values()), told)

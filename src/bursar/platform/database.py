@@ -42,6 +42,7 @@ _AWAY: Final = (
     errors.InterfaceError,
     errors.ReadOnlySqlTransaction,
     errors.InsufficientResources,
+    errors.IdleInTransactionSessionTimeout,  # who slept too long finds the connection gone
 )
 
 _PREPARE: Final = """

@@ -1,7 +1,6 @@
 """Putting programs in force, version by version (I7, P5)."""
 
-from datetime import datetime, time
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 import msgspec
 
@@ -13,6 +12,7 @@ from bursar.programs.library import compile_rules
 from bursar.programs.model import Calendar, Claim, Once, Program, Rolling
 from bursar.programs.periods import period_at, upcoming
 from bursar.programs.references import zone_of
+from bursar.programs.zones import MIDNIGHT, hour_of, instant_of
 
 
 async def put(connection: Connection, program: Program, *, actor: str, reason: str) -> int:
@@ -77,7 +77,10 @@ def starts_at(program: Program, now: datetime) -> datetime:
     the first that begins from now on.
     """
     if program.starts is not None:
-        return datetime.combine(program.starts, time(), ZoneInfo(zone_of(program)))
+        # the day's own period, whatever the hour: that of the day before must not be paid as well
+        schedule = program.schedule
+        hour = hour_of(schedule.at) if isinstance(schedule, Calendar) else MIDNIGHT
+        return instant_of(program.starts, hour, zone_of(program))
     match program.schedule:
         case Calendar() as calendar:
             return upcoming(calendar, None, now, now).start

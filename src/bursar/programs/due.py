@@ -55,16 +55,38 @@ async def plan(
         case Claim(automatic="no"):
             return []
         case Claim() as claim:
-            begun = periods_after(claim, standing.paid_until, standing.starts_at, now)
-            ended = [p for p in begun if p.end <= now]
+            # a streak is counted in order: a day waits until the one before it is settled
+            if await runs.has_open_run(connection, in_force.program_id):
+                return []
+            ended = _ended(claim, standing, now)
             if not ended:
                 return []
-            late = ended[-1].start + (now - ended[-1].end)
-            return await _begin_periods(connection, in_force, ended, now, late, size)
+            late = _as_if_begun(ended, now)
+            return await _begin_periods(
+                connection, in_force, ended, now, late, size, one_by_one=True
+            )
         case Once():
             return await _plan_newcomers(connection, in_force, standing, now, size)
         case Rolling() as rolling:
             return await _plan_cycles(connection, in_force, rolling, standing, now, size)
+
+
+def claims_ended(in_force: InForce, schedule: Claim, now: datetime) -> list[Period]:
+    """List the periods that are over and for which nobody has claimed automatically yet (P22)."""
+    ended = _ended(schedule, in_force.standing, now)
+    program = in_force.program
+    pay, _ = choose(ended, program.catch_up, _as_if_begun(ended, now), program.late_hours)
+    return pay
+
+
+def _ended(schedule: Claim, standing: StandingOf, now: datetime) -> list[Period]:
+    begun = periods_after(schedule, standing.paid_until, standing.starts_at, now)
+    return [period for period in begun if period.end <= now]
+
+
+def _as_if_begun(ended: list[Period], now: datetime) -> datetime:
+    """Count the lateness of a period from its end, for it is settled when it is over."""
+    return ended[-1].start + (now - ended[-1].end) if ended else now
 
 
 async def _begin_periods(
@@ -74,12 +96,19 @@ async def _begin_periods(
     now: datetime,
     late: datetime,
     size: int,
+    *,
+    one_by_one: bool = False,
 ) -> list[RunId]:
-    """Take up the periods that have begun; what the policy leaves out is on record (P9)."""
+    """Take up the periods that have begun; what the policy leaves out is on record (P9).
+
+    With ``one_by_one`` only the oldest that is to be paid: the others come with later ticks.
+    """
     program = in_force.program
     mark = await read_mark(connection)
     last = await highest_holder_id(connection)
     pay, skipped = choose(due, program.catch_up, late, program.late_hours)
+    if one_by_one:
+        pay = pay[:1]
     made: list[RunId] = []
     for period in skipped:
         new = new_run(in_force, RunKind.SCHEDULED, period, now, state=RunState.SKIPPED)
@@ -88,7 +117,7 @@ async def _begin_periods(
         run_id = await begin(connection, in_force, period, now, last, size)
         if run_id is not None:
             made.append(run_id)
-    await store.set_paid_until(connection, in_force.program_id, due[-1].end)
+    await store.set_paid_until(connection, in_force.program_id, (pay or due)[-1].end)
     await store.set_news(connection, in_force.program_id, mark, now)
     return made
 
@@ -231,20 +260,37 @@ async def _plan_cycles(
     changed = await changed_between(
         connection, standing.news, mark, standing.news_until or standing.starts_at, now
     )
+    made: list[RunId] = []
     if changed:
-        await enrol(connection, in_force, schedule, changed, now)
+        other_tier = await enrol(connection, in_force, schedule, changed, now)
         await store.set_news(connection, in_force.program_id, mark, now)
+        if other_tier and in_force.program.on_tier_change == "difference_now":
+            made += await _differences(connection, in_force, other_tier, now, size)
     if not await any_due(connection, in_force.program_id, now):
-        return []
+        return made
     if await runs.has_open_run(connection, in_force.program_id):
-        return []
+        return made
     period = Period(now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), now, now, 1)
     state = first_state(in_force.program, dry_run=in_force.program.dry_run)
     new = new_run(in_force, RunKind.SCHEDULED, period, now, state=state)
     run_id = await runs.add_run(connection, new)
     if run_id is None:
-        return []
+        return made
     await runs.add_due(connection, run_id, in_force.program_id, now, size)
+    return [*made, run_id]
+
+
+async def _differences(
+    connection: Connection, in_force: InForce, holder_ids: list[int], now: datetime, size: int
+) -> list[RunId]:
+    """Look at those whose tier has changed, for what it gives beyond what they had (P4)."""
+    period = Period("tier", now, now, 1)
+    state = first_state(in_force.program, dry_run=in_force.program.dry_run)
+    new = new_run(in_force, RunKind.JOINERS, period, now, state=state, holders=len(holder_ids))
+    run_id = await runs.add_run(connection, new)
+    if run_id is None:
+        return []
+    await runs.add_listed(connection, run_id, holder_ids, size)
     return [run_id]
 
 

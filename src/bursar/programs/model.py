@@ -220,6 +220,14 @@ class StandingOf(msgspec.Struct, frozen=True):
     news_until: datetime | None
 
 
+class Switch(msgspec.Struct, frozen=True):
+    """Who last switched a program on or off, when and why (P10)."""
+
+    at: datetime
+    actor: str
+    reason: str
+
+
 class InForce(msgspec.Struct, frozen=True, kw_only=True):
     """A program with its number, version and standing; ``author`` made the version."""
 
@@ -230,6 +238,7 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True):
     switched_off: bool
     retired_at: datetime | None
     author: str
+    switch: Switch | None = None
 
 
 class ProgramVersion(msgspec.Struct, frozen=True):

@@ -36,7 +36,8 @@ returning program_id;
 -- name: read_programs
 -- Every program that is in force, or the one named, in force or not.
 select p.program_id, p.name, p.version, p.starts_at, p.paid_until, p.news_epoch, p.news_xid::text,
-       p.news_until, p.switched_off, p.retired_at, v.definition::text, v.actor
+       p.news_until, p.switched_off, p.retired_at, v.definition::text, v.actor, p.switched_at,
+       p.switched_by, p.switched_why
   from bursar.programs p
   join bursar.program_versions v using (program_id, version)
  where p.name = %(name)s or (%(name)s::text is null and p.retired_at is null)
@@ -81,7 +82,11 @@ update bursar.programs
 
 -- name: switch_program
 -- The one setting that stops a program, or lets it go on.
-update bursar.programs set switched_off = %(off)s where name = %(name)s returning program_id;
+update bursar.programs
+   set switched_off = %(off)s, switched_at = bursar.now(), switched_by = %(actor)s,
+       switched_why = %(reason)s
+ where name = %(name)s
+returning program_id;
 
 -- name: read_overrides
 -- What operators have set for single holders in this range, or for those named.
@@ -129,6 +134,11 @@ update bursar.operator_alerts
    set resolved_at = bursar.now(), resolved_by = %(actor)s
  where alert_id = %(alert_id)s and resolved_at is null
 returning alert_id;
+
+-- name: find_outage
+-- The outage of this very window, if it has been declared.
+select o.outage_id from bursar.outages o
+ where o.starts_at = %(starts_at)s and o.ends_at = %(ends_at)s;
 
 -- name: add_outage
 -- A window in which holders could not act, on record (P23).

@@ -9,6 +9,7 @@ from bursar.platform.database import Connection
 from bursar.platform.errors import Invalid, Missing
 from bursar.programs import definitions, store
 from bursar.programs.claims.claim import ClaimAnswer, claim
+from bursar.programs.due import CHUNK
 from bursar.programs.forecast import forecast
 from bursar.programs.holder_view import Award, NextGrant, read_history, read_next
 from bursar.programs.library import Library
@@ -20,6 +21,7 @@ from bursar.programs.model import (
     Program,
     ProgramVersion,
 )
+from bursar.programs.outages import Declared, declare
 from bursar.programs.overrides import check_override, set_override
 from bursar.programs.runs.execute import Executor
 from bursar.programs.runs.model import Estimate
@@ -30,15 +32,16 @@ _PAGE = 1_000
 
 
 class Programs:
-    """The programs of one ledger; ``runs`` are their runs."""
+    """The programs of one ledger; ``runs`` are their runs, in chunks of so many holders."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, chunk: int = CHUNK) -> None:
         self.ledger = ledger
         self.holders = Holders(ledger)
         self._database = ledger.database
         self._library = Library()
         self._executor = Executor(ledger, self._library)
-        self.runs = Runs(ledger, self.holders, self._executor)
+        self._chunk = chunk
+        self.runs = Runs(ledger, self.holders, self._executor, chunk=chunk)
 
     async def put(
         self, connection: Connection, program: Program, *, actor: str, reason: str
@@ -66,11 +69,11 @@ class Programs:
             await get_program(connection, name)
             return await store.read_versions(connection, name)
 
-    async def switch(self, name: str, *, on: bool) -> None:
+    async def switch(self, name: str, *, on: bool, actor: str, reason: str) -> None:
         """Stop a program by one setting, or let it go on (P10)."""
         async with self._database.connection() as connection:
             await get_program(connection, name)
-            await store.switch(connection, name, off=not on)
+            await store.switch(connection, name, off=not on, actor=actor, reason=reason)
 
     async def forecast(self, program: Program) -> Estimate:
         """Tell what the next period of a program, in force or not, would cost today (I7)."""
@@ -128,13 +131,19 @@ class Programs:
 
     async def tick(self) -> TickReport:
         """Make everything that is due now into runs; `Runs.work` does them (P1)."""
-        return await tick(self._database, self._executor)
+        return await tick(self._database, self._executor, self._chunk)
 
     async def do_all_due(self) -> TickReport:
         """Tick and work until nothing is left to do now."""
         report = await self.tick()
         await self.runs.work()
-        return report
+        begun, retried = [*report.begun], report.retried
+        while report.more:
+            report = await self.tick()
+            await self.runs.work()
+            begun += report.begun
+            retried += report.retried
+        return TickReport(tuple(begun), report.waiting, retried)
 
     async def next_due(self) -> datetime | None:
         """Tell when there is next something to do."""
@@ -152,6 +161,12 @@ class Programs:
         async with self._database.connection() as connection:
             if not await store.resolve_alert(connection, alert_id, actor):
                 raise Missing("alert_unknown", f"there is no open alert {alert_id}", alert=alert_id)
+
+    async def declare_outage(
+        self, starts_at: datetime, ends_at: datetime, *, actor: str, reason: str
+    ) -> Declared:
+        """Declare that holders could not act between two instants (P23); see `outages`."""
+        return await declare(self.ledger, starts_at, ends_at, actor=actor, reason=reason)
 
     async def outages(self) -> list[Outage]:
         """List the windows declared, the earliest first."""

@@ -19,6 +19,7 @@ from bursar.programs.model import (
     Program,
     ProgramVersion,
     StandingOf,
+    Switch,
 )
 
 QUERIES: Final = Queries("bursar.programs")
@@ -100,6 +101,7 @@ async def read_programs(connection: Connection, name: str | None = None) -> list
             retired_at=row[9],
             program=_PROGRAM.decode(row[10]),
             author=row[11],
+            switch=None if row[12] is None else Switch(row[12], row[13], row[14]),
         )
         for row in rows
     ]
@@ -158,9 +160,10 @@ async def set_news(connection: Connection, program_id: int, mark: Mark, until: d
     )
 
 
-async def switch(connection: Connection, name: str, *, off: bool) -> bool:
+async def switch(connection: Connection, name: str, *, off: bool, actor: str, reason: str) -> bool:
     """Stop a program or let it go on; tell whether there is one."""
-    return bool(await _all(connection, "switch_program", {"name": name, "off": off}))
+    values = {"name": name, "off": off, "actor": actor, "reason": reason}
+    return bool(await _all(connection, "switch_program", values))
 
 
 async def read_overrides(
@@ -224,6 +227,12 @@ async def resolve_alert(connection: Connection, alert_id: int, actor: str) -> bo
     """Close an alert; tell whether it was open."""
     values = {"alert_id": Int8(alert_id), "actor": actor}
     return bool(await _all(connection, "resolve_alert", values))
+
+
+async def find_outage(connection: Connection, starts_at: datetime, ends_at: datetime) -> int | None:
+    """Find the outage of this very window."""
+    rows = await _all(connection, "find_outage", {"starts_at": starts_at, "ends_at": ends_at})
+    return rows[0][0] if rows else None
 
 
 async def add_outage(

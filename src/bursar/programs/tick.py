@@ -14,6 +14,7 @@ from bursar.programs.due import CHUNK, plan
 from bursar.programs.model import Calendar, Claim, InForce, Once, Rolling, RunId, RunState
 from bursar.programs.periods import upcoming
 from bursar.programs.runs import store as runs
+from bursar.programs.runs import store_failures as failures
 from bursar.programs.runs.execute import Executor
 from bursar.programs.runs.model import Run
 from bursar.programs.runs.preview import estimate
@@ -25,11 +26,15 @@ _OPEN: Final = 1_000
 
 
 class TickReport(msgspec.Struct, frozen=True):
-    """What a tick has made: runs begun, runs that wait for a person, holders tried again."""
+    """What a tick has made: runs begun, runs that wait for a person, holders tried again.
+
+    With ``more`` there may be another day to settle once what it has begun is done.
+    """
 
     begun: tuple[RunId, ...]
     waiting: tuple[RunId, ...]
     retried: int
+    more: bool = False
 
 
 async def tick(database: Database, executor: Executor, size: int = CHUNK) -> TickReport:
@@ -39,6 +44,7 @@ async def tick(database: Database, executor: Executor, size: int = CHUNK) -> Tic
     period begun once. A program that cannot be planned does not keep the others from theirs.
     """
     begun: list[RunId] = []
+    more = False
     async with database.connection() as connection:
         programs = await store.read_programs(connection)
     for in_force in programs:
@@ -47,14 +53,16 @@ async def tick(database: Database, executor: Executor, size: int = CHUNK) -> Tic
             return await plan(connection, in_force, await store.read_now(connection), size)
 
         try:
-            begun += await database.retrying(one)
+            made = await database.retrying(one)
+            begun += made
+            more |= bool(made) and isinstance(in_force.program.schedule, Claim)
         except BursarError as error:
             if error.family == "unavailable":
                 raise
             await _tell(database, in_force, error)
     waiting = await _clear_waiting(database, executor)
     retried = await database.retrying(lambda connection: retry(connection, None, size))
-    return TickReport(tuple(begun), tuple(waiting), sum(retried.values()))
+    return TickReport(tuple(begun), tuple(waiting), sum(retried.values()), more)
 
 
 async def _tell(database: Database, in_force: InForce, error: BursarError) -> None:
@@ -115,7 +123,7 @@ async def next_due(connection: Connection) -> datetime | None:
     What is due already is told as an instant that has passed.
     """
     now = await store.read_now(connection)
-    instants = [await runs.read_next_retry(connection)]
+    instants = [await failures.read_next_retry(connection)]
     instants += [
         await _next_of(connection, in_force, now)
         for in_force in await store.read_programs(connection)

@@ -5,6 +5,7 @@ are claimed. A worker that loses the database waits for it; what it was about is
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -25,10 +26,18 @@ _log: Final = structlog.get_logger("bursar.worker")
 class Worker:
     """Keeps doing what is due; `stop` ends it when the chunks under way are done."""
 
-    def __init__(self, programs: Programs, *, lanes: int = LANES, tick_s: float = TICK_S) -> None:
+    def __init__(
+        self,
+        programs: Programs,
+        *,
+        lanes: int = LANES,
+        tick_s: float = TICK_S,
+        after_chunk: Callable[[], None] | None = None,
+    ) -> None:
         self._programs = programs
         self._lanes = lanes
         self._tick_s = tick_s
+        self._after_chunk = after_chunk
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -41,11 +50,17 @@ class Worker:
         next_tick = clock()
         wait_s = _POLL_S
         while not self._stop.is_set():
+            again = False
             try:
                 if clock() >= next_tick:
                     next_tick = clock() + self._tick_s
-                    await self._tick()
-                await self._programs.runs.work(lanes=self._lanes, stop=self._stop)
+                    again = await self._tick()
+                await self._programs.runs.work(
+                    lanes=self._lanes, stop=self._stop, after_chunk=self._after_chunk
+                )
+                if again:
+                    next_tick = clock()
+                    continue
                 wait_s = _POLL_S
             except Unavailable as error:
                 _log.warning("waiting", code=error.code, message=error.message, wait_s=wait_s)
@@ -54,10 +69,12 @@ class Worker:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), wait_s)
 
-    async def _tick(self) -> None:
+    async def _tick(self) -> bool:
+        """Tick and sweep; tell whether to tick again as soon as the work is done."""
         report = await self._programs.tick()
         if report.begun or report.retried:
             _log.info("tick", begun=[*report.begun], retried=report.retried)
         while await self._programs.ledger.sweep(limit=_SWEPT) == _SWEPT:
             if self._stop.is_set():
-                return
+                break
+        return report.more

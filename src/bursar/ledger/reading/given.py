@@ -1,6 +1,7 @@
-"""What programs have given: the entries of one transaction, and entries by their references."""
+"""What programs ask of the books: what one transaction gave, what ends or ended in a window."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from psycopg.types.numeric import Int4
@@ -36,3 +37,36 @@ async def read_by_references(
     }
     rows = await fetch(connection, QUERIES.numbered("read_by_references"), values)
     return {(row[0], row[1]): row[2] for row in rows}
+
+
+class Ending(NamedTuple):
+    """A wallet with lots that would expire, or the hold of it that would lapse."""
+
+    holder_id: int
+    asset: str
+    hold: str | None
+
+
+class Expired(NamedTuple):
+    """What has expired of one lot; ``seq`` is that of the entry."""
+
+    holder_id: int
+    asset: str
+    seq: int
+    amount: int
+    priority: int
+    origin: str | None
+
+
+async def read_ending(connection: Connection, since: datetime, until: datetime) -> list[Ending]:
+    """Read the lots and holds, still open, that end between two instants, by holder."""
+    values = {"since": since, "until": until}
+    rows = await fetch(connection, QUERIES.numbered("read_ending"), values)
+    return [Ending(*row) for row in rows]
+
+
+async def read_expired(connection: Connection, since: datetime, until: datetime) -> list[Expired]:
+    """Read what has expired between two instants, by holder."""
+    values = {"since": since, "until": until}
+    rows = await fetch(connection, QUERIES.numbered("read_expired"), values)
+    return [Expired(*row) for row in rows]

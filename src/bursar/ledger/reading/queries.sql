@@ -238,3 +238,29 @@ select e.holder_id, e.reference, e.amount
  where a.code = %(asset)s
    and e.holder_id = any (%(holder_ids)s::bigint[])
    and e.reference = any (%(references)s::text[]);
+
+-- name: read_ending
+-- What ends between two instants: open lots that would expire, open holds that would lapse.
+select l.holder_id, a.code, null::text
+  from bursar.lots l
+  join bursar.assets a using (asset_id)
+ where l.open and l.expires_at between %(since)s and %(until)s
+ group by l.holder_id, a.code
+ union all
+select h.holder_id, a.code, h.reference
+  from bursar.holds h
+  join bursar.assets a using (asset_id)
+ where h.state = 'open' and h.deadline between %(since)s and %(until)s
+ order by 1, 2, 3;
+
+-- name: read_expired
+-- What has expired between two instants, of each lot.
+select e.holder_id, a.code, e.seq, -e.amount, l.priority, l.origin
+  from bursar.entries e
+  join bursar.assets a using (asset_id)
+  join bursar.lots l
+    on l.holder_id = e.holder_id and l.asset_id = e.asset_id
+   and l.seq = (e.detail -> 'lots' -> 0 ->> 0)::bigint
+ where e.kind = 'expire' and e.amount < 0 and e.recorded_at >= %(since)s
+   and e.effective_at between %(since)s and %(until)s
+ order by e.holder_id, a.code, e.seq;

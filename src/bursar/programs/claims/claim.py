@@ -12,6 +12,7 @@ from bursar.platform.errors import Missing, Rejected
 from bursar.programs import store as programs
 from bursar.programs.claims import store
 from bursar.programs.claims.deciding import note_of, outages_of
+from bursar.programs.claims.settling import settle_ended
 from bursar.programs.judge import Judge, milestone_of
 from bursar.programs.library import Library
 from bursar.programs.model import Claim, InForce, Override
@@ -55,9 +56,10 @@ async def claim(
     if not program.enabled or in_force.switched_off or in_force.retired_at is not None:
         raise Rejected("program_off", f"{program.name} is switched off", program=program.name)
     now = await programs.read_now(connection)
+    compiled = await library.get(connection, in_force.program_id, in_force.version)
+    await settle_ended(connection, ledger, compiled, in_force, schedule, holder_id, now)
     state = await store.lock_streak(connection, in_force.program_id, holder_id) or _NO_STREAK
     claimed = decide_claim(schedule, state, now, await outages_of(connection))
-    compiled = await library.get(connection, in_force.program_id, in_force.version)
     judge = Judge(program, compiled.rules, claimed.period)
     people = await read_these(connection, judge.facts, [holder_id])
     if not people.holder_ids:

@@ -12,7 +12,7 @@ from bursar.programs.claims import store
 from bursar.programs.judge import milestone_of
 from bursar.programs.model import Claim, Override
 from bursar.programs.references import reference_of
-from bursar.programs.runs.awarding import ALREADY_PAID, PAUSED, own_verdict
+from bursar.programs.runs.awarding import ALREADY_PAID, NOT_STARTED, PAUSED, own_verdict
 from bursar.programs.runs.model import Awards, Chunk
 from bursar.programs.runs.work import Decided, Work
 from bursar.programs.streaks import Claimed, Outage, StreakState, claim_for_day
@@ -52,7 +52,12 @@ async def decide_claims(
     group.effective_at = period.end - _INSTANT
     after: list[tuple[int, StreakState]] = []
     claims: dict[StreakState, Claimed] = {}
-    for holder_id, facts in zip(people.holder_ids, people.facts, strict=True):
+    for holder_id, facts, created in zip(
+        people.holder_ids, people.facts, people.created, strict=True
+    ):
+        if created >= period.end:
+            awards.exclude(holder_id, NOT_STARTED)
+            continue
         if present is not None and holder_id not in present:
             awards.exclude(holder_id, NOT_LOGGED_IN)
             continue
@@ -69,9 +74,7 @@ async def decide_claims(
         if verdict.failure is not None:
             awards.fail(holder_id, *verdict.failure)
         elif verdict.amount:
-            group.holder_ids.append(holder_id)
-            group.amounts.append(verdict.amount)
-            group.notes.append(note_of(verdict.tier, claimed))
+            group.add(holder_id, verdict.amount, note_of(verdict.tier, claimed))
             after.append((holder_id, claimed.state))
         else:
             awards.exclude(holder_id, verdict.reason or "no_amount")

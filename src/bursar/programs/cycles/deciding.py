@@ -4,13 +4,23 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from bursar.holders.model import People
+from bursar.holders.store_people import read_people, read_these
 from bursar.platform.database import Connection
+from bursar.programs import store as programs
 from bursar.programs.cycles import store
 from bursar.programs.cycles.store import CycleMove, HolderCycle
 from bursar.programs.judge import DERIVED, Judge, Rules
 from bursar.programs.model import Override, Period, Program, Rolling
 from bursar.programs.references import reference_of
-from bursar.programs.rolling import Dues, decide, grace_end, interval_days, key_of, retier
+from bursar.programs.rolling import (
+    Dues,
+    decide,
+    grace_end,
+    interval_days,
+    key_of,
+    occurrence,
+    retier,
+)
 from bursar.programs.runs.awarding import PAUSED, own_verdict
 from bursar.programs.runs.model import Awards, Chunk, Group
 from bursar.programs.runs.work import Decided, Work
@@ -28,8 +38,6 @@ async def decide_due(
     work: Work,
     schedule: Rolling,
     chunk: Chunk,
-    people: People,
-    overrides: dict[int, Override],
 ) -> Decided:
     """Decide for whoever of a chunk is due (P1, P9); cycles move on once the awards are posted."""
     as_of = work.run.as_of
@@ -39,11 +47,15 @@ async def decide_due(
         )
     else:
         cycles = await store.read_of(connection, work.program_id, chunk.holder_ids)
+    due = [one for one in cycles if one.cycle.due_at <= as_of]
+    people = await _people_of(connection, work, chunk, [one.holder_id for one in due])
+    overrides = await programs.read_overrides(
+        connection, work.program_id, chunk.first_holder, chunk.last_holder, chunk.holder_ids
+    )
     decision = _Decision(work.program, schedule, work.compiled.rules, as_of)
     facts_of = dict(zip(people.holder_ids, people.facts, strict=True))
-    for one in cycles:
-        if one.cycle.due_at <= as_of:
-            decision.decide(one, facts_of.get(one.holder_id), overrides.get(one.holder_id, _AS_ALL))
+    for one in due:
+        decision.decide(one, facts_of.get(one.holder_id), overrides.get(one.holder_id, _AS_ALL))
 
     async def settle(failed: frozenset[int]) -> None:
         moves = [
@@ -53,6 +65,52 @@ async def decide_due(
         await store.move(connection, work.program_id, moves)
 
     return Decided(decision.awards, settle)
+
+
+async def award_again(
+    connection: Connection,
+    work: Work,
+    schedule: Rolling,
+    people: People,
+    overrides: dict[int, Override],
+) -> Awards:
+    """Judge the occurrence that these holders were last given by what they are now (P4).
+
+    Whoever is due another just now has that by the new tier, whichever of the two runs comes first.
+    """
+    awards = Awards()
+    decision = _Decision(work.program, schedule, work.compiled.rules, work.run.as_of)
+    cycles = await store.read_of(connection, work.program_id, people.holder_ids)
+    facts_of = dict(zip(people.holder_ids, people.facts, strict=True))
+    for one in cycles:
+        override = overrides.get(one.holder_id, _AS_ALL)
+        if one.last_award_at is None or override.paused or one.cycle.n == 0:
+            continue
+        facts = facts_of[one.holder_id]
+        if decision.due(one, override).pay:
+            continue
+        days = interval_days(schedule, one.tier)
+        n, anchor = one.cycle.n - 1, one.cycle.anchor
+        last = occurrence(schedule, anchor, n, days, override.refresh_day)
+        verdict = own_verdict(work.judge, facts, override)
+        if verdict.amount:
+            key = key_of(schedule, last)
+            group = awards.group(
+                reference_of(work.program, key, last), Period(key, last, one.cycle.due_at, days)
+            )
+            group.add(one.holder_id, verdict.amount, {"tier": verdict.tier})
+    return awards
+
+
+async def _people_of(connection: Connection, work: Work, chunk: Chunk, due: list[int]) -> People:
+    """Read those who are due: by name, unless they are most of the chunk's range.
+
+    On an ordinary day one in thirty is due, and the range of a chunk is as much wider.
+    """
+    facts = work.judge.facts
+    if 2 * len(due) < chunk.last_holder - chunk.first_holder + 1:
+        return await read_these(connection, facts, due)
+    return await read_people(connection, facts, first=chunk.first_holder, last=chunk.last_holder)
 
 
 class _Moved(NamedTuple):
@@ -85,11 +143,11 @@ class _Decision:
         """Decide for one holder."""
         if facts is None:
             self.awards.exclude(one.holder_id, GONE)
-            dues = self._due(one, override)
+            dues = self.due(one, override)
             self._stay(one, dues.wait_until or dues.next.due_at)
             return
         tier = self._judge_of(one.cycle.due_at).tier(facts)
-        dues = self._due(one, override)
+        dues = self.due(one, override)
         if override.paused:
             self._pass(one, dues, tier, override, PAUSED)
             return
@@ -118,9 +176,7 @@ class _Decision:
             elif verdict.amount:
                 until = dues.pay[n + 1] if n + 1 < len(dues.pay) else dues.next.due_at
                 group = self._group(due_at, until, tier)
-                group.holder_ids.append(one.holder_id)
-                group.amounts.append(verdict.amount)
-                group.notes.append(note)
+                group.add(one.holder_id, verdict.amount, note)
             else:
                 self._pass_or_wait(one, dues, tier, override, verdict.reason or "no_amount")
                 return
@@ -167,8 +223,8 @@ class _Decision:
         stay = CycleMove(one.holder_id, one.cycle.due_at, one.cycle, look_at, None, one.tier)
         self.moves.append(_Moved(stay, stay))
 
-    def _due(self, one: HolderCycle, override: Override) -> Dues:
-        """Reckon in the interval in which the cycle is; another tier's begins with the next."""
+    def due(self, one: HolderCycle, override: Override) -> Dues:
+        """Say what is due, in the interval in which the cycle is; another begins with the next."""
         cycle, tier = one.cycle, one.tier
         key = (cycle.anchor, cycle.n, cycle.due_at, tier, override.refresh_day, one.last_award_at)
         found = self._dues.get(key)

@@ -25,12 +25,14 @@ async def enrol(
     schedule: Rolling,
     holder_ids: Sequence[int],
     now: datetime,
-) -> None:
+) -> list[int]:
     """Begin the cycles of those who have none, and let a new tier's interval count (P1).
 
     What is due is first given, and then the new interval counts.
     Whoever lacks what the anchor asks for, a billing date say, is enrolled once they have it.
+    Returns those others whose tier has changed.
     """
+    changed: list[int] = []
     for first in range(0, len(holder_ids), _BATCH):
         part = holder_ids[first : first + _BATCH]
         people = await read_these(connection, _FACTS, part)
@@ -40,7 +42,8 @@ async def enrol(
         overrides = await programs.read_overrides(
             connection, in_force.program_id, part[0], part[-1], part
         )
-        await _enrol(connection, in_force, schedule, people, cycles, overrides, now)
+        changed += await _enrol(connection, in_force, schedule, people, cycles, overrides, now)
+    return changed
 
 
 async def _enrol(
@@ -51,7 +54,7 @@ async def _enrol(
     cycles: dict[int, HolderCycle],
     overrides: dict[int, Override],
     now: datetime,
-) -> None:
+) -> list[int]:
     new: list[tuple[int, Any, str]] = []
     moves: list[CycleMove] = []
     for holder_id, facts, started, created in zip(
@@ -74,6 +77,7 @@ async def _enrol(
             moves.append(CycleMove(holder_id, had.cycle.due_at, cycle, cycle.due_at, None, tier))
     await store.add(connection, in_force.program_id, new)
     await store.move(connection, in_force.program_id, moves)
+    return [move.holder_id for move in moves]
 
 
 def anchor_of(

@@ -32,6 +32,8 @@ class Terms(NamedTuple):
     proration: Proration | None
     amount: int | None = None
     kind: AwardKind = "scheduled"
+    current_facts: bool = False
+    """Judge whoever qualifies by what they are now, not by what they were when it counted."""
 
 
 class Seen(NamedTuple):
@@ -125,7 +127,8 @@ def _award_one(
     if history_counts:
         found = _standing(judge, seen, past, terms.period.start)
         first, reason = found.first, _why_not(found, terms)
-        if reason is None and found.facts is not None:
+        now_counts = terms.current_facts and judge.holds(seen.facts)
+        if reason is None and found.facts is not None and not now_counts:
             facts = found.facts  # a run that is late gives what a punctual one would have given
     verdict = own_verdict(judge, facts, override)
     if terms.amount is not None:
@@ -135,9 +138,7 @@ def _award_one(
         return
     amount, note = _share(verdict, terms, first)
     if amount:
-        group.holder_ids.append(seen.holder_id)
-        group.amounts.append(amount)
-        group.notes.append(note)
+        group.add(seen.holder_id, amount, note)
     else:
         _without(awards, seen.holder_id, verdict)
 
@@ -176,7 +177,7 @@ def _standing(judge: Judge, seen: Seen, past: Sequence[Past], start: datetime) -
 
 def _why_not(found: Standing, terms: Terms) -> str | None:
     """Say why somebody is not given this period, though they may qualify now, if so (P4)."""
-    if found.first is None or found.first > terms.as_of:
+    if found.first is None or found.first > terms.as_of or found.first >= terms.period.end:
         return NOT_STARTED
     if found.first <= terms.period.start and not found.at_start:
         return RETURNS_NEXT_PERIOD

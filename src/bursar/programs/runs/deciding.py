@@ -7,37 +7,59 @@ from bursar.holders.store_people import read_past, read_people, read_these
 from bursar.platform.database import Connection
 from bursar.programs import store
 from bursar.programs.claims.deciding import decide_claims
-from bursar.programs.cycles.deciding import decide_due
+from bursar.programs.cycles.deciding import award_again, decide_due
 from bursar.programs.model import Calendar, Claim, Once, Override, Rolling, RunKind
 from bursar.programs.references import reference_of
 from bursar.programs.runs.already import leave_out_kept
 from bursar.programs.runs.awarding import Terms, award_period, unsettled
+from bursar.programs.runs.difference import pay_differences
 from bursar.programs.runs.model import Awards, Chunk
 from bursar.programs.runs.work import Decided, Work
 
 
 async def decide(connection: Connection, work: Work, chunk: Chunk) -> Decided:
     """Decide who in a chunk is given what; nothing is written yet (P6)."""
-    schedule = work.program.schedule
+    if work.run.kind is RunKind.GRANT:
+        return Decided(_decide_grant(work, *await _everybody(connection, work, chunk)))
+    match work.program.schedule:
+        case Calendar(zone=zone):
+            people, overrides = await _everybody(connection, work, chunk)
+            pasts = await read_past(connection, unsettled(people, work.run.period.start))
+            terms = terms_of(work, zone)
+            awards = award_period(work.judge, people, overrides, pasts, terms)
+            await leave_out_kept(connection, work, awards)
+            if pays_differences(work):
+                await pay_differences(connection, work, awards)
+            return Decided(awards)
+        case Once():
+            return Decided(_decide_once(work, *await _everybody(connection, work, chunk)))
+        case Rolling() as rolling if work.run.kind is RunKind.JOINERS:
+            people, overrides = await _everybody(connection, work, chunk)
+            awards = await award_again(connection, work, rolling, people, overrides)
+            await pay_differences(connection, work, awards, only_paid=True)
+            return Decided(awards)
+        case Rolling() as rolling:
+            return await decide_due(connection, work, rolling, chunk)
+        case Claim() as claim:
+            people, overrides = await _everybody(connection, work, chunk)
+            return await decide_claims(connection, work, claim, chunk, people, overrides)
+
+
+def pays_differences(work: Work) -> bool:
+    """Tell whether a run looks for tiers that have changed since the period was paid."""
+    changes = work.program.on_tier_change == "difference_now"
+    return changes and work.run.kind is RunKind.JOINERS
+
+
+async def _everybody(
+    connection: Connection, work: Work, chunk: Chunk
+) -> tuple[People, dict[int, Override]]:
+    """Read the people of a chunk, and what operators have set for them."""
     people = await people_of(connection, work.judge.facts, chunk)
     overrides = await store.read_overrides(
         connection, work.program_id, chunk.first_holder, chunk.last_holder, chunk.holder_ids
     )
-    if work.run.kind is RunKind.GRANT:
-        return Decided(_decide_grant(work, people, overrides))
-    match schedule:
-        case Calendar():
-            pasts = await read_past(connection, unsettled(people, work.run.period.start))
-            terms = terms_of(work, schedule.zone)
-            awards = award_period(work.judge, people, overrides, pasts, terms)
-            await leave_out_kept(connection, work, awards)
-            return Decided(awards)
-        case Once():
-            return Decided(_decide_once(work, people, overrides))
-        case Rolling() as rolling:
-            return await decide_due(connection, work, rolling, chunk, people, overrides)
-        case Claim() as claim:
-            return await decide_claims(connection, work, claim, chunk, people, overrides)
+    return people, overrides
 
 
 async def people_of(connection: Connection, facts: Sequence[str], chunk: Chunk) -> People:
@@ -56,6 +78,7 @@ def terms_of(work: Work, zone: str) -> Terms:
         as_of=run.as_of,
         zone=zone,
         proration=program.proration,
+        current_facts=program.on_tier_change == "difference_now",
     )
 
 

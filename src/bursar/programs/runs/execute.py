@@ -6,12 +6,11 @@ chunk back by dying; what it had not committed has not happened (P5, P7).
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Final
 
 import structlog
 
-from bursar.ledger import Distribution, Ledger, LotTerms, Status
+from bursar.ledger import MAX_AMOUNT, Ledger
 from bursar.platform.database import CONTENTION, REFUSED_DATA, Connection
 from bursar.platform.errors import BursarError, Unavailable
 from bursar.programs.judge import Judge, Rules
@@ -19,21 +18,18 @@ from bursar.programs.library import Compiled, Library
 from bursar.programs.model import (
     Amount,
     Once,
-    Period,
     Program,
     Rolling,
     RunId,
     RunKind,
     RunState,
-    Terms,
 )
 from bursar.programs.runs import store
-from bursar.programs.runs.already import leave_out_paid
-from bursar.programs.runs.awarding import ALREADY_PAID
+from bursar.programs.runs import store_failures as failures
 from bursar.programs.runs.deciding import decide
-from bursar.programs.runs.model import Awards, Chunk, Group, Run
+from bursar.programs.runs.giving import give
+from bursar.programs.runs.model import Awards, Chunk, Run
 from bursar.programs.runs.revert import take_back
-from bursar.programs.runs.rollover import expire_beyond_cap
 from bursar.programs.runs.work import Work
 from bursar.programs.store import raise_alert
 
@@ -80,19 +76,28 @@ class Executor:
             done = 0
             while not (stop is not None and stop.is_set()) and await self.work_one(run_id):
                 done += 1
+                await self._finish()
                 if after_chunk is not None:
                     after_chunk()
             return done
 
         done = 0
         while True:
-            more = sum(await asyncio.gather(*(lane() for _ in range(lanes))))
-            async with self._ledger.database.connection() as connection:
-                for finished in await store.finish_runs(connection):
-                    self._works.pop(finished, None)
+            ended = await asyncio.gather(*(lane() for _ in range(lanes)), return_exceptions=True)
+            for one in ended:  # whoever failed, the others have ended too
+                if isinstance(one, BaseException):
+                    raise one
+            await self._finish()
+            more = sum(one for one in ended if isinstance(one, int))
             done += more
             if not more or (stop is not None and stop.is_set()):
                 return done  # else a later period may have waited for this one
+
+    async def _finish(self) -> None:
+        """End the runs that have come to their end, though others go on."""
+        async with self._ledger.database.transaction() as connection:
+            for finished in await store.finish_runs(connection):
+                self._works.pop(finished, None)
 
     async def work_one(self, run_id: RunId | None = None) -> bool:
         """Claim a chunk and do it; False if there is none."""
@@ -128,13 +133,11 @@ class Executor:
             awards, awarded, amount = await take_back(connection, self._ledger, run, chunk)
         else:
             awards, settle = await decide(connection, work, chunk)
-            if len(awards.failures) > max(_FEW, awards.count):
-                raise Halted(
-                    "run_failing", f"{len(awards.failures)} holders of one chunk fail: most of it"
-                )
             awarded, amount = awards.count, awards.amount
+            if amount > MAX_AMOUNT:
+                raise Halted("run_overflow", f"one chunk comes to {amount}: more than 64 bits hold")
             if not run.dry_run:
-                awarded, amount = await self._give(connection, work, awards)
+                awarded, amount = await give(connection, self._ledger, work, awards)
             if settle is not None and (
                 not run.dry_run or isinstance(work.program.schedule, Rolling)
             ):
@@ -142,46 +145,11 @@ class Executor:
                 await settle(frozenset(awards.failing))
             if not run.dry_run:
                 await self._reserve(connection, run, amount)
-        await self._record(connection, work, chunk, awards)
+        new = await self._record(connection, work, chunk, awards)
+        if new > max(_FEW, awards.count):
+            raise Halted("run_failing", f"{new} holders of one chunk fail: most of it")
         done = store.Done(awarded, amount, len(awards.failures), dict(awards.excluded))
         await store.finish_chunk(connection, chunk, done)
-
-    async def _give(self, connection: Connection, work: Work, awards: Awards) -> tuple[int, int]:
-        """Post the awards; whoever has theirs already, or is refused, is told apart."""
-        run, program = work.run, work.program
-        awarded = amount = 0
-        if program.terms.rollover_cap is not None:
-            # what a period has given is not of an earlier one: it must not expire beyond the cap
-            await leave_out_paid(connection, run.asset, awards)
-        for group in awards.groups.values():
-            if not group.holder_ids:
-                continue
-            if program.terms.rollover_cap is not None:
-                await expire_beyond_cap(connection, self._ledger, run, program, group)
-            given = Distribution(
-                asset=run.asset,
-                reference=group.reference,
-                holder_ids=group.holder_ids,
-                amounts=group.amounts,
-                notes=group.notes,
-                source=program.name,
-                metadata=_metadata(run, program, group),
-                effective_at=group.effective_at,
-                lot=lot_of(program.terms, program.name, group.period, run),
-            )
-            outcome = await self._ledger.distribute(
-                given, actor=run.name, reason=run.reason, tx=connection
-            )
-            awarded += outcome.applied
-            amount += outcome.applied_amount
-            if outcome.replayed_ids:
-                awards.excluded[ALREADY_PAID] += len(outcome.replayed_ids)
-            for holder_id, refusal in outcome.refused.items():
-                if refusal.status is Status.REFERENCE_CONFLICT:
-                    awards.exclude(holder_id, ALREADY_PAID)
-                else:
-                    awards.fail(holder_id, refusal.status.value, refusal.message)
-        return awarded, amount
 
     async def _reserve(self, connection: Connection, run: Run, amount: int) -> None:
         """Hold the guard rails (P10); last of all, for the row is everybody's."""
@@ -196,21 +164,28 @@ class Executor:
 
     async def _record(
         self, connection: Connection, work: Work, chunk: Chunk, awards: Awards
-    ) -> None:
-        """Keep who was set aside, and who was left out for a reason that the program keeps."""
+    ) -> int:
+        """Keep who was set aside, and who was left out for a reason that the program keeps.
+
+        Returns how many have never been set aside before: those tried again, which fail together
+        again, say nothing new of the program.
+        """
         run = work.run
         if chunk.holder_ids is not None:
             failing = {holder_id for holder_id, _, _ in awards.failures}
             decided = [h for h in chunk.holder_ids if h not in failing]
-            await store.resolve_failures(connection, run.run_id, decided)
+            await failures.resolve_failures(connection, run.run_id, decided)
+        new = 0
         if awards.failures:
-            tried = await store.add_failures(connection, run.run_id, awards.failures)
+            tried = await failures.add_failures(connection, run.run_id, awards.failures)
             if max(attempts for _, attempts in tried) >= _ALERT_AFTER:
                 await self._alert_failing(connection, run, tried)
+            new = sum(1 for _, attempts in tried if attempts == 1)
         kept = frozenset(work.program.keep_reasons)
         left_out = [(h, reason) for h, reason in awards.left_out if reason in kept]
         if left_out:
-            await store.add_exclusions(connection, run.run_id, left_out)
+            await failures.add_exclusions(connection, run.run_id, left_out)
+        return new
 
     async def _alert_failing(
         self, connection: Connection, run: Run, tried: list[tuple[int, int]]
@@ -258,24 +233,3 @@ def _without_program(run: Run) -> Compiled:
     amount = Amount(fixed=run.amount or 0)
     program = Program(name="grant", asset=run.asset, schedule=Once(), amount=amount)
     return Compiled(program, Rules((), None), run.started_by)
-
-
-def lot_of(terms: Terms, name: str, period: Period, run: Run) -> LotTerms | None:
-    """Say how an award is kept: in a lot of the program's if it may expire or be capped (P11)."""
-    if terms.expires == "period_end":
-        expires_at = period.end
-    elif terms.expires_days is not None:
-        expires_at = run.as_of + timedelta(days=terms.expires_days)
-    elif terms.rollover_cap is not None or terms.priority:
-        return LotTerms(priority=terms.priority, origin=name)
-    else:
-        return None
-    return LotTerms(expires_at=expires_at, priority=terms.priority, origin=name)
-
-
-def _metadata(run: Run, program: Program, group: Group) -> dict[str, object]:
-    """Tell on every entry which program, version, period and run gave it (L12, P12)."""
-    said: dict[str, object] = {"run": run.name, "kind": group.kind}
-    if run.program is not None:
-        said |= {"program": program.name, "version": run.version, "period": group.period.key}
-    return said

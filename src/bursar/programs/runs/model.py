@@ -56,8 +56,8 @@ class Run(NewRun, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """The id as people see it."""
-        return f"run_{self.run_id}"
+        """The id as people see it; what is given without a run is given by the schedule."""
+        return f"run_{self.run_id}" if self.run_id else "schedule"
 
 
 class Chunk(msgspec.Struct, frozen=True):
@@ -127,6 +127,12 @@ class Group(msgspec.Struct, kw_only=True):
     holder_ids: list[int] = []
     amounts: list[int] = []
     notes: list[dict[str, Any] | None] = []
+
+    def add(self, holder_id: int, amount: int, note: dict[str, Any] | None) -> None:
+        """Give to one holder more."""
+        self.holder_ids.append(holder_id)
+        self.amounts.append(amount)
+        self.notes.append(note)
 
 
 class Awards(msgspec.Struct, kw_only=True):

@@ -126,12 +126,25 @@ select %(program_id)s, (bursar.now() at time zone 'UTC')::date, %(amount)s
  where d.given + excluded.given <= %(ceiling)s
 returning given;
 
+-- name: hold_done_runs
+-- Runs whose last chunk is done, held until the transaction ends: whoever has just added a chunk
+-- to one has been waited for.
+select r.run_id
+  from bursar.runs r
+ where r.state = 'running'
+   and not exists (select from bursar.run_chunks c
+                    where c.run_id = r.run_id and c.done_at is null)
+ order by r.run_id
+   for update of r;
+
 -- name: finish_runs
--- Runs whose last chunk is done are finished; a reversal also ends the run that it reverts.
+-- Of the runs held, those whose last chunk is done are finished; a reversal also ends the run that
+-- it reverts.
 with ended as (
     update bursar.runs r
        set state = 'finished', finished_at = bursar.now()
-     where r.state = 'running'
+     where r.run_id = any (%(run_ids)s::bigint[])
+       and r.state = 'running'
        and not exists (select from bursar.run_chunks c
                         where c.run_id = r.run_id and c.done_at is null)
     returning r.run_id, r.kind, r.target_run
@@ -207,6 +220,13 @@ select r.period::text
  order by r.run_id desc
  limit 1;
 
+-- name: read_open_periods
+-- The periods that runs of a program are still under way for.
+select r.period::text
+  from bursar.runs r
+ where r.program_id = %(program_id)s and r.kind = 'scheduled' and r.state = 'running'
+   and not r.dry_run;
+
 -- name: has_open_run
 -- Is there a run of this program still under way?
 select exists (select from bursar.runs r
@@ -224,12 +244,13 @@ update bursar.runs
  where run_id = %(run_id)s and state = any (%(from_states)s::text[])
 returning run_id;
 
+-- name: hold_run
+-- A run, held until the transaction ends.
+select 1 from bursar.runs r where r.run_id = %(run_id)s for update;
+
 -- name: last_chunk
--- The highest number among a run's chunks; the run is held until the transaction ends.
-select (select coalesce(max(c.chunk_no), 0) from bursar.run_chunks c where c.run_id = r.run_id)
-  from bursar.runs r
- where r.run_id = %(run_id)s
-   for update of r;
+-- The highest number among a run's chunks.
+select coalesce(max(c.chunk_no), 0) from bursar.run_chunks c where c.run_id = %(run_id)s;
 
 -- name: add_failures
 -- Holders set aside, with the reason and the next try: after 1, 4, 16 … minutes, at most a day
@@ -255,7 +276,8 @@ update bursar.run_failures
  where run_id = %(run_id)s and holder_id = any (%(holder_ids)s::bigint[]) and resolved_at is null;
 
 -- name: take_failures
--- The holders whose next try is due, or all that are left of one run, taken by one worker.
+-- The holders whose next try is due, or those left of one run, the least tried first. Whoever is
+-- taken has no next try until a chunk has decided it.
 update bursar.run_failures f
    set retry_at = null
  where (f.run_id, f.holder_id) in (
@@ -265,8 +287,9 @@ update bursar.run_failures f
             where w.resolved_at is null
               and r.state in ('running', 'finished')
               and case when %(run_id)s::bigint is null then w.retry_at <= bursar.now()
-                       else w.run_id = %(run_id)s end
-            order by w.run_id, w.holder_id
+                       else w.run_id = %(run_id)s
+                            and (w.retry_at is not null or w.attempts >= 8) end
+            order by w.attempts, w.run_id, w.holder_id
             limit 10000
               for update of w skip locked)
 returning f.run_id, f.holder_id;
@@ -299,6 +322,8 @@ select x.holder_id, h.external_id, x.reason
  limit %(limit)s;
 
 -- name: next_retry
--- When the next holder set aside is to be tried.
-select min(f.retry_at) from bursar.run_failures f
- where f.resolved_at is null and f.retry_at is not null;
+-- When the next holder set aside is to be tried; a run taken back tries nobody.
+select min(f.retry_at)
+  from bursar.run_failures f
+  join bursar.runs r using (run_id)
+ where f.resolved_at is null and f.retry_at is not null and r.state in ('running', 'finished');

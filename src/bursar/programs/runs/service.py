@@ -20,6 +20,7 @@ from bursar.programs.model import Calendar, InForce, Period, RunId, RunKind, Run
 from bursar.programs.outlook import find_period, next_period
 from bursar.programs.runs import steer
 from bursar.programs.runs import store as runs
+from bursar.programs.runs import store_failures as failures
 from bursar.programs.runs.execute import LANES, Executor
 from bursar.programs.runs.model import (
     Awards,
@@ -42,11 +43,14 @@ _LONGEST_REFERENCE: Final = 150
 class Runs:
     """The runs of one ledger's programs."""
 
-    def __init__(self, ledger: Ledger, holders: Holders, executor: Executor) -> None:
+    def __init__(
+        self, ledger: Ledger, holders: Holders, executor: Executor, *, chunk: int = CHUNK
+    ) -> None:
         self._ledger = ledger
         self._database = ledger.database
         self._holders = holders
         self._executor = executor
+        self._chunk = chunk
 
     async def preview(
         self,
@@ -125,6 +129,7 @@ class Runs:
                 wanted,
                 now,
                 last,
+                self._chunk,
                 generation=generation,
                 dry_run=dry_run,
                 started_by=actor,
@@ -181,7 +186,7 @@ class Runs:
             made = await runs.add_run(connection, new)
             if made is None:
                 return await self._granted_before(connection, new, chosen)
-            await _lay_out(connection, made, chosen)
+            await _lay_out(connection, made, chosen, self._chunk)
         await self._clear(made)
         return made
 
@@ -225,7 +230,7 @@ class Runs:
         """Try the holders whom a run has set aside again at once; returns how many (P8)."""
         async with self._database.transaction() as connection:
             await steer.get_run(connection, run_id)
-            return sum((await steer.retry(connection, run_id, CHUNK)).values())
+            return sum((await steer.retry(connection, run_id, self._chunk)).values())
 
     async def report(self, run_id: RunId) -> RunReport:
         """Tell how a run stands; raises `Missing` ``run_unknown``."""
@@ -249,7 +254,7 @@ class Runs:
         _check_limit(limit)
         async with self._database.connection() as connection:
             await steer.get_run(connection, run_id)
-            return await runs.read_failures(
+            return await failures.read_failures(
                 connection, run_id, after=after, everything=everything, limit=limit
             )
 
@@ -260,7 +265,7 @@ class Runs:
         _check_limit(limit)
         async with self._database.connection() as connection:
             await steer.get_run(connection, run_id)
-            return await runs.read_exclusions(connection, run_id, after=after, limit=limit)
+            return await failures.read_exclusions(connection, run_id, after=after, limit=limit)
 
     async def _clear(self, run_id: RunId) -> None:
         """Estimate a run that waits, and let it begin if it may."""
@@ -364,16 +369,18 @@ async def holders_of(connection: Connection, run: Run) -> list[int]:
     return sorted(found)
 
 
-async def _lay_out(connection: Connection, run_id: RunId, chosen: Sequence[int] | None) -> None:
+async def _lay_out(
+    connection: Connection, run_id: RunId, chosen: Sequence[int] | None, size: int
+) -> None:
     """Cut these holders, or all, into chunks."""
     if chosen is not None:
-        await runs.add_listed(connection, run_id, chosen, CHUNK)
+        await runs.add_listed(connection, run_id, chosen, size)
         await runs.set_holders(connection, run_id, len(chosen))
         return
     last = await highest_holder_id(connection)
     await runs.set_holders(connection, run_id, last)
     if last:
-        await runs.add_range(connection, run_id, last, CHUNK)
+        await runs.add_range(connection, run_id, last, size)
 
 
 def _check_limit(limit: int) -> None:

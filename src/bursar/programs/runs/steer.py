@@ -10,6 +10,7 @@ from bursar.platform.errors import Conflict, Invalid, Missing, Rejected
 from bursar.programs import store as programs
 from bursar.programs.model import RunId, RunKind, RunState
 from bursar.programs.runs import store
+from bursar.programs.runs import store_failures as failures
 from bursar.programs.runs.model import NewRun, Run
 from bursar.programs.runs.store_period import end_joiners
 
@@ -72,8 +73,17 @@ async def pause(connection: Connection, run_id: RunId, actor: str) -> None:
 
 
 async def resume(connection: Connection, run_id: RunId, actor: str) -> None:
-    """Let a paused run go on."""
+    """Let a paused run go on; not one that would come to more than its ceiling (P10)."""
     run = await get_run(connection, run_id)
+    expected = 0 if run.estimate is None else run.estimate.amount
+    if run.ceiling is not None and expected > run.ceiling:
+        raise Rejected(
+            "run_ceiling",
+            f"{run.name} comes to {expected}, above its limit of {run.ceiling}: cancel it, raise"
+            " the limit, start it again",
+            estimate=expected,
+            ceiling=run.ceiling,
+        )
     await _move(connection, run, RunState.RUNNING, [RunState.PAUSED], note=f"resumed by {actor}")
 
 
@@ -137,7 +147,7 @@ async def retry(connection: Connection, run_id: RunId | None, size: int) -> dict
 
     They become chunks of their run, which goes on with them. Returns how many, by run.
     """
-    taken = await store.take_failures(connection, run_id)
+    taken = await failures.take_failures(connection, run_id)
     for run, holder_ids in taken.items():
         last = await store.lock_last_chunk(connection, run)
         await store.add_listed(connection, run, holder_ids, size, after=last)

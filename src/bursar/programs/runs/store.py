@@ -11,15 +11,7 @@ from bursar.platform.arrays import int8s, texts
 from bursar.platform.database import Connection, fetch
 from bursar.platform.sql import Queries
 from bursar.programs.model import Period, RunId, RunKind, RunState
-from bursar.programs.runs.model import (
-    Chunk,
-    Estimate,
-    Exclusion,
-    Failure,
-    NewRun,
-    Progress,
-    Run,
-)
+from bursar.programs.runs.model import Chunk, Estimate, NewRun, Progress, Run
 
 QUERIES: Final = Queries("bursar.programs.runs")
 _PERIOD: Final = msgspec.json.Decoder(Period)
@@ -187,8 +179,10 @@ async def reserve_day(connection: Connection, program_id: int, amount: int, ceil
 
 
 async def finish_runs(connection: Connection) -> list[RunId]:
-    """End the runs whose last chunk is done, and name them."""
-    return [RunId(row[0]) for row in await _all(connection, "finish_runs")]
+    """End the runs whose last chunk is done, in a transaction: held first, then looked at again."""
+    held = [row[0] for row in await _all(connection, "hold_done_runs")]
+    values = {"run_ids": int8s(held)}
+    return [RunId(row[0]) for row in await _all(connection, "finish_runs", values)] if held else []
 
 
 async def read_runs(
@@ -249,6 +243,12 @@ async def read_period_at(connection: Connection, program_id: int, at: datetime) 
     return _PERIOD.decode(rows[0][0]) if rows else None
 
 
+async def read_open_periods(connection: Connection, program_id: int) -> list[Period]:
+    """Find the periods that runs of a program are still under way for."""
+    rows = await _all(connection, "read_open_periods", {"program_id": Int4(program_id)})
+    return [_PERIOD.decode(row[0]) for row in rows]
+
+
 async def has_open_run(connection: Connection, program_id: int) -> bool:
     """Tell whether a run of a program is still under way."""
     rows = await _all(connection, "has_open_run", {"program_id": Int4(program_id)})
@@ -278,81 +278,10 @@ async def move_run(
 
 
 async def lock_last_chunk(connection: Connection, run_id: RunId) -> int:
-    """Hold a run, and tell the highest number among its chunks."""
+    """Hold a run, and tell the highest number among its chunks, whoever added to it before."""
+    await _all(connection, "hold_run", {"run_id": Int8(run_id)})
     number: int = (await _all(connection, "last_chunk", {"run_id": Int8(run_id)}))[0][0]
     return number
-
-
-async def add_failures(
-    connection: Connection, run_id: RunId, failures: Sequence[tuple[int, str, str]]
-) -> list[tuple[int, int]]:
-    """Set holders aside; returns them with the number of their tries (P8)."""
-    holder_ids, codes, messages = zip(*failures, strict=True)
-    values = {
-        "run_id": Int8(run_id),
-        "holder_ids": int8s(holder_ids),
-        "codes": texts(codes),
-        "messages": texts([m[:500].replace("\x00", "") for m in messages]),
-    }
-    return [(row[0], row[1]) for row in await _all(connection, "add_failures", values)]
-
-
-async def resolve_failures(
-    connection: Connection, run_id: RunId, holder_ids: Sequence[int]
-) -> None:
-    """Close the matter of holders who have been decided now."""
-    values = {"run_id": Int8(run_id), "holder_ids": int8s(holder_ids)}
-    await _all(connection, "resolve_failures", values)
-
-
-async def take_failures(
-    connection: Connection, run_id: RunId | None = None
-) -> dict[RunId, list[int]]:
-    """Take up to 10,000 holders whose next try is due, or who are left of one run."""
-    taken: dict[RunId, list[int]] = {}
-    for run, holder_id in await _all(connection, "take_failures", {"run_id": _int8(run_id)}):
-        taken.setdefault(RunId(run), []).append(holder_id)
-    return taken
-
-
-async def read_failures(
-    connection: Connection, run_id: RunId, *, after: int = 0, everything: bool, limit: int
-) -> list[Failure]:
-    """Read whom a run has set aside, in order of their numbers."""
-    values = {
-        "run_id": Int8(run_id),
-        "after": Int8(after),
-        "all": everything,
-        "limit": Int4(limit),
-    }
-    return [Failure(*row) for row in await _all(connection, "read_failures", values)]
-
-
-async def add_exclusions(
-    connection: Connection, run_id: RunId, left_out: Sequence[tuple[int, str]]
-) -> None:
-    """Keep whom a run has left out, and why."""
-    holder_ids, reasons = zip(*left_out, strict=True)
-    values = {
-        "run_id": Int8(run_id),
-        "holder_ids": int8s(holder_ids),
-        "reasons": texts(reasons),
-    }
-    await _all(connection, "add_exclusions", values)
-
-
-async def read_exclusions(
-    connection: Connection, run_id: RunId, *, after: int = 0, limit: int
-) -> list[Exclusion]:
-    """Read whom a run has left out, of the reasons that its program keeps."""
-    values = {"run_id": Int8(run_id), "after": Int8(after), "limit": Int4(limit)}
-    return [Exclusion(*row) for row in await _all(connection, "read_exclusions", values)]
-
-
-async def read_next_retry(connection: Connection) -> datetime | None:
-    """Tell when the next holder set aside is to be tried."""
-    instant: datetime | None = (await _all(connection, "next_retry"))[0][0]
-    return instant
 
 
 def _run(row: Sequence[Any]) -> Run:
