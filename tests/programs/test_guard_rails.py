@@ -79,7 +79,7 @@ async def test_a_run_that_comes_to_more_than_its_ceiling_gives_nothing_and_alert
     await sound(ledger)
 
 
-async def test_a_run_that_comes_to_more_than_its_ceiling_is_not_resumed(
+async def test_resumed_against_its_ceiling_a_run_stays_where_it_is(
     programs: Programs, ledger: Ledger, clock: Any, put: Any
 ) -> None:
     clock(2026, 2, 20)
@@ -88,11 +88,16 @@ async def test_a_run_that_comes_to_more_than_its_ceiling_is_not_resumed(
     clock(2026, 3, 1)
     [run_id] = await plan_small(programs)
     await programs.tick()
-    with pytest.raises(Rejected, match="above its limit"):
+    with pytest.raises(Rejected) as caught:
         await programs.runs.resume(run_id, actor="ann")
+    assert caught.value.code == "run_ceiling"
     await programs.runs.work()
-    report = await programs.runs.report(run_id)
-    assert (report.progress.amount, report.run.state) == (0, RunState.PAUSED)
+    assert await amounts(ledger, *PEOPLE) == [[]] * 6
+    await programs.runs.cancel(run_id, actor="ann")
+    await put(limits=Limits(run=300_000))
+    await programs.runs.start("monthly", "2026-03", actor="ann", reason="again")
+    await programs.runs.work()
+    assert await amounts(ledger, *PEOPLE) == [[50_000]] * 6
     await sound(ledger)
 
 
@@ -257,7 +262,7 @@ async def test_a_program_that_is_off_gives_nothing_by_any_way(
     await enrol(programs, "ada")
     for name in ("monthly", "daily"):
         if how == "switch":
-            await programs.switch(name, on=False, actor="ops", reason="test")
+            await programs.switch(name, on=False, actor="ann", reason="test")
         elif how == "retired":
             async with ledger.database.transaction() as connection:
                 await programs.retire(connection, name, actor="ann", reason="test")

@@ -1,17 +1,21 @@
 """Holders who fail are set aside, tried again, and stop nobody (P8)."""
 
+import asyncio
 from typing import Any
 
 from bursar.ledger import Ledger
 from bursar.programs.model import Amount, RunState
+from bursar.programs.runs import steer
 from bursar.programs.runs.model import RunReport
 from bursar.programs.service import Programs
 from tests.programs.scenes import (
     FULL,
     amounts,
+    do_chunks,
     enrol,
     fill,
     last_run,
+    plan_small,
     set_state,
     sound,
     spend,
@@ -110,8 +114,6 @@ async def test_what_is_mended_is_paid_by_the_next_try_and_resolved(
     assert await amounts(ledger, "full", "closed", "zero") == [[50], [50], [25]]
     report = await programs.runs.report(run_id)
     assert report.progress.failed == 0
-    # whose attributes were mended may have been paid as one of those who changed: once, in any case
-    assert sum(r.progress.awarded for r in await programs.runs.recent()) == 5
     assert report.run.state is RunState.FINISHED
     clock(2026, 3, 2)
     await programs.do_all_due()
@@ -155,4 +157,26 @@ async def test_where_most_of_a_chunk_fails_the_run_pauses_and_gives_none_of_it(
     await programs.runs.resume(report.run.run_id, actor="ann")
     await programs.do_all_due()
     assert await amounts(ledger, "good", "bad0", "bad100") == [[50], [100], [100]]
+    await sound(ledger)
+
+
+async def test_a_run_that_ends_while_somebody_is_tried_again_does_not_lose_them(
+    programs: Programs, ledger: Ledger, clock: Any, put: Any
+) -> None:
+    clock(2026, 2, 20)
+    await put(amount=FORMULA)
+    await enrol(programs, "zero", attributes={"parts": 0})
+    clock(2026, 3, 1)
+    [run_id] = await plan_small(programs)
+    await do_chunks(programs, run_id, 1)
+    await enrol(programs, "zero", attributes={"parts": 1})
+    clock(2026, 3, 1, 0, 1)
+    async with ledger.database.transaction() as connection:
+        assert await steer.retry(connection, None, 10) == {run_id: 1}
+        ending = asyncio.create_task(programs.runs.work())
+        await asyncio.wait([ending], timeout=0.3)
+    await ending
+    await programs.runs.work()
+    assert await amounts(ledger, "zero") == [[100]]
+    assert (await programs.runs.report(run_id)).run.state is RunState.FINISHED
     await sound(ledger)

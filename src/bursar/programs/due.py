@@ -285,7 +285,8 @@ async def _differences(
 ) -> list[RunId]:
     """Look at those whose tier has changed, for what it gives beyond what they had (P4)."""
     period = Period("tier", now, now, 1)
-    new = new_run(in_force, RunKind.JOINERS, period, now, holders=len(holder_ids))
+    state = first_state(in_force.program, dry_run=in_force.program.dry_run)
+    new = new_run(in_force, RunKind.JOINERS, period, now, state=state, holders=len(holder_ids))
     run_id = await runs.add_run(connection, new)
     if run_id is None:
         return []

@@ -246,7 +246,7 @@ class _Decision:
         self.moves.append(_Moved(stay, stay))
 
     def due(self, one: HolderCycle, override: Override) -> Dues:
-        """Reckon in the interval in which the cycle is; another tier's begins with the next."""
+        """Say what is due, in the interval in which the cycle is; another begins with the next."""
         cycle, tier = one.cycle, one.tier
         key = (cycle.anchor, cycle.n, cycle.due_at, tier, override.refresh_day, one.last_award_at)
         found = self._dues.get(key)

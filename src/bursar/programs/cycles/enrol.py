@@ -30,7 +30,7 @@ async def enrol(
 
     What is due is first given, and then the new interval counts.
     Whoever lacks what the anchor asks for, a billing date say, is enrolled once they have it.
-    Returns those whose tier has changed.
+    Returns those others whose tier has changed.
     """
     changed: list[int] = []
     for first in range(0, len(holder_ids), _BATCH):

@@ -23,10 +23,7 @@ _AS_ALL: Final = Override()
 
 
 class Terms(NamedTuple):
-    """What the awards of one period have in common.
-
-    ``as_now`` looks at the holder as they are now, not as they were when the period began.
-    """
+    """What the awards of one period have in common."""
 
     period: Period
     reference: str
@@ -35,7 +32,8 @@ class Terms(NamedTuple):
     proration: Proration | None
     amount: int | None = None
     kind: AwardKind = "scheduled"
-    as_now: bool = False
+    current_facts: bool = False
+    """Judge whoever qualifies by what they are now, not by what they were when it counted."""
 
 
 class Seen(NamedTuple):
@@ -129,7 +127,8 @@ def _award_one(
     if history_counts:
         found = _standing(judge, seen, past, terms.period.start)
         first, reason = found.first, _why_not(found, terms)
-        if reason is None and found.facts is not None and not terms.as_now:
+        now_counts = terms.current_facts and judge.holds(seen.facts)
+        if reason is None and found.facts is not None and not now_counts:
             facts = found.facts  # a run that is late gives what a punctual one would have given
     verdict = own_verdict(judge, facts, override)
     if terms.amount is not None:

@@ -26,7 +26,7 @@ async def decide(connection: Connection, work: Work, chunk: Chunk) -> Decided:
         case Calendar(zone=zone):
             people, overrides = await _everybody(connection, work, chunk)
             pasts = await read_past(connection, unsettled(people, work.run.period.start))
-            terms = terms_of(work, zone)._replace(as_now=pays_differences(work))
+            terms = terms_of(work, zone)
             awards = award_period(work.judge, people, overrides, pasts, terms)
             await leave_out_kept(connection, work, awards)
             if pays_differences(work):
@@ -79,6 +79,7 @@ def terms_of(work: Work, zone: str) -> Terms:
         as_of=run.as_of,
         zone=zone,
         proration=program.proration,
+        current_facts=program.on_tier_change == "difference_now",
     )
 
 
