@@ -64,21 +64,38 @@ def history(one: Subscriber, happenings: list[Happening]) -> list[State]:
 def awards_of(states: list[State], looks: list[tuple[datetime, date]]) -> list[int]:
     awards = []
     paid: set[tuple[int, int]] = set()
+    first = first_qualified(states)
+    seen: set[tuple[int, int]] = set()
     for look, day in looks:
         month = (day.year, day.month)
-        first = first_qualified(states)
-        if month in paid or first is None or first > look:
+        if first is None or first > look:
+            seen.add(month)
             continue
         begins = london_midnight(day.replace(day=1))
+        joined = london_date(first)
+        joined_month = (joined.year, joined.month)
+        eve = london_date(begins) - timedelta(days=1)
+        if month not in seen and joined_month == (eve.year, eve.month) in seen - paid:
+            # who joined after the last look at a month that the club has paid
+            awards.append(share(joined))
+            paid.add(joined_month)
+        seen.add(month)
+        if month in paid:
+            continue
         if first <= begins:
             if not qualifies_at(states, begins):
                 continue
             awards.append(AMOUNT)
         else:
-            days = monthrange(*month)[1]
-            awards.append(AMOUNT * (days - london_date(first).day + 1) // days)
+            awards.append(share(joined))
         paid.add(month)
     return awards
+
+
+def share(joined: date) -> int:
+    """The part of a month from a day on."""
+    days = monthrange(joined.year, joined.month)[1]
+    return AMOUNT * (days - joined.day + 1) // days
 
 
 def qualifies_at(states: list[State], instant: datetime) -> bool:

@@ -299,3 +299,25 @@ async def test_the_week_and_the_day_are_paid_like_the_month(
     assert days == [f"daily:2026-03-{day:02}" for day in range(2, 17)]
     assert {state for _, _, state in await states(programs, "daily")} == {"finished"}
     await sound(ledger)
+
+
+async def test_who_joins_after_the_last_look_at_a_period_has_a_part_of_it_all_the_same(
+    programs: Programs, ledger: Ledger, clock: Any, put: Any
+) -> None:
+    """A worker that was away over the turn of the month takes nothing from anybody."""
+    clock(2026, 2, 20)
+    await put(proration=Proration())
+    await enrol(programs, "ada")
+    clock(2026, 3, 1)
+    await programs.do_all_due()
+    clock(2026, 3, 31, 12)
+    await enrol(programs, "bob")
+    clock(2026, 4, 1, 0, 5)
+    await enrol(programs, "eve", created_at=utc(2025, 1, 1))
+    await programs.do_all_due()
+    await programs.do_all_due()
+    assert await amounts(ledger, "ada") == [[50_000, 50_000]]
+    [bob] = await amounts(ledger, "bob")
+    assert sorted(bob) == [50_000 // 31, 50_000]
+    assert await amounts(ledger, "eve") == [[50_000]]
+    await sound(ledger)

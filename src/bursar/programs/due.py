@@ -3,7 +3,7 @@
 Planning holds the program's row; who finds it held leaves the program to the other.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from bursar.holders.store_people import changed_between, highest_holder_id, read_mark
@@ -32,6 +32,7 @@ from bursar.programs.runs.model import Estimate, NewRun
 CHUNK: Final = 10_000
 
 _BY_SCHEDULE: Final = "schedule"
+_INSTANT: Final = timedelta(microseconds=1)
 _TAKEN_UP: Final = frozenset({RunState.RUNNING, RunState.FINISHED})
 
 
@@ -50,7 +51,8 @@ async def plan(
         case Calendar() as calendar:
             due = periods_after(calendar, standing.paid_until, standing.starts_at, now)
             if due:
-                return await _begin_periods(connection, in_force, due, now, now, size)
+                made = await _last_joiners(connection, in_force, standing, due[0], now, size)
+                return made + await _begin_periods(connection, in_force, due, now, now, size)
             return await _plan_joiners(connection, in_force, standing, now, size)
         case Claim(automatic="no"):
             return []
@@ -194,6 +196,29 @@ async def _plan_joiners(
     if standing.paid_until is None or standing.paid_until <= now:
         return []
     period = await runs.read_period_at(connection, in_force.program_id, now)
+    if period is None:
+        return []
+    newest = await runs.read_newest(connection, in_force.program_id, period.key)
+    if newest is None or newest.state not in _TAKEN_UP:
+        return []
+    return await _news(
+        connection, in_force, standing, now, size, period, generation=newest.generation
+    )
+
+
+async def _last_joiners(
+    connection: Connection,
+    in_force: InForce,
+    standing: StandingOf,
+    following: Period,
+    now: datetime,
+    size: int,
+) -> list[RunId]:
+    """Pay who joined between the last look at a period and its end, before the next begins (P4)."""
+    ended = standing.paid_until
+    if ended is None or ended != following.start:
+        return []
+    period = await runs.read_period_at(connection, in_force.program_id, ended - _INSTANT)
     if period is None:
         return []
     newest = await runs.read_newest(connection, in_force.program_id, period.key)

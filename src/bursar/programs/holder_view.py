@@ -159,9 +159,9 @@ def _awards(entries: Sequence[Entry], asset: str, limit: int) -> list[Award]:
 
 
 async def _names(ledger: Ledger) -> tuple[str, ...]:
-    """Name the sources of awards: every program in force, and what is granted by hand."""
+    """Name the sources of awards: every program that was ever, and what is granted by hand."""
     async with ledger.database.connection() as connection:
-        return ("grant", *(p.program.name for p in await store.read_programs(connection)))
+        return ("grant", *await store.read_names(connection))
 
 
 def _award(entry: Entry, asset: str, older: Entry | None) -> Award:

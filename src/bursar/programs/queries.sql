@@ -43,6 +43,10 @@ select p.program_id, p.name, p.version, p.starts_at, p.paid_until, p.news_epoch,
  where p.name = %(name)s or (%(name)s::text is null and p.retired_at is null)
  order by p.name;
 
+-- name: read_names
+-- The name of every program that was ever.
+select p.name from bursar.programs p order by p.name;
+
 -- name: read_version
 -- One version of a program, whichever is in force.
 select p.name, v.definition::text, v.actor

@@ -107,6 +107,11 @@ async def read_programs(connection: Connection, name: str | None = None) -> list
     ]
 
 
+async def read_names(connection: Connection) -> list[str]:
+    """Name every program that was ever in force."""
+    return [row[0] for row in await _all(connection, "read_names")]
+
+
 async def read_version(
     connection: Connection, program_id: int, version: int
 ) -> tuple[Program, str] | None:

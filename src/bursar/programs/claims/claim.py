@@ -55,6 +55,8 @@ async def claim(
         raise Rejected("claim_not_offered", f"{program.name} cannot be claimed by hand")
     if not program.enabled or in_force.switched_off or in_force.retired_at is not None:
         raise Rejected("program_off", f"{program.name} is switched off", program=program.name)
+    if program.dry_run:
+        raise Rejected("program_off", f"{program.name} only counts, in dry runs")
     now = await programs.read_now(connection)
     compiled = await library.get(connection, in_force.program_id, in_force.version)
     await settle_ended(connection, ledger, compiled, in_force, schedule, holder_id, now)

@@ -34,6 +34,8 @@ class Terms(NamedTuple):
     kind: AwardKind = "scheduled"
     current_facts: bool = False
     """Judge whoever qualifies by what they are now, not by what they were when it counted."""
+    newcomers_only: bool = False
+    """The period is over: only who first qualified within it has a part of it."""
 
 
 class Seen(NamedTuple):
@@ -78,9 +80,8 @@ def award_period(
     for holder_id, facts, since, begins in zip(
         people.holder_ids, people.facts, people.settled, people.subscription_starts, strict=True
     ):
-        if holder_id in overrides or (
-            history_counts and (since > start or (begins is not None and begins > start))
-        ):
+        changed = since > start or (begins is not None and begins > start)
+        if holder_id in overrides or (history_counts and (changed or terms.newcomers_only)):
             seen = Seen(holder_id, facts, since, begins)
             past = pasts.get(holder_id, ()) if history_counts else ()
             override = overrides.get(holder_id, _AS_ALL)
@@ -179,7 +180,7 @@ def _why_not(found: Standing, terms: Terms) -> str | None:
     """Say why somebody is not given this period, though they may qualify now, if so (P4)."""
     if found.first is None or found.first > terms.as_of or found.first >= terms.period.end:
         return NOT_STARTED
-    if found.first <= terms.period.start and not found.at_start:
+    if found.first <= terms.period.start and (terms.newcomers_only or not found.at_start):
         return RETURNS_NEXT_PERIOD
     return None
 

@@ -80,6 +80,7 @@ def terms_of(work: Work, zone: str) -> Terms:
         zone=zone,
         proration=program.proration,
         current_facts=program.on_tier_change == "difference_now",
+        newcomers_only=run.kind is RunKind.JOINERS and run.as_of >= run.period.end,
     )
 
 
