@@ -195,15 +195,7 @@ async def _plan_joiners(
     """Pay those who have joined, or changed, since the period's run began (P4)."""
     if standing.paid_until is None or standing.paid_until <= now:
         return []
-    period = await runs.read_period_at(connection, in_force.program_id, now)
-    if period is None:
-        return []
-    newest = await runs.read_newest(connection, in_force.program_id, period.key)
-    if newest is None or newest.state not in _TAKEN_UP:
-        return []
-    return await _news(
-        connection, in_force, standing, now, size, period, generation=newest.generation
-    )
+    return await _joiners_at(connection, in_force, standing, now, now, size)
 
 
 async def _last_joiners(
@@ -215,18 +207,29 @@ async def _last_joiners(
     size: int,
 ) -> list[RunId]:
     """Pay who joined between the last look at a period and its end, before the next begins (P4)."""
-    ended = standing.paid_until
-    if ended is None or ended != following.start:
+    if standing.paid_until != following.start:
         return []
-    period = await runs.read_period_at(connection, in_force.program_id, ended - _INSTANT)
+    within = following.start - _INSTANT
+    return await _joiners_at(connection, in_force, standing, within, now, size)
+
+
+async def _joiners_at(
+    connection: Connection,
+    in_force: InForce,
+    standing: StandingOf,
+    at: datetime,
+    now: datetime,
+    size: int,
+) -> list[RunId]:
+    """Look at the news for the period in which an instant lies, if its run gives or has given."""
+    period = await runs.read_period_at(connection, in_force.program_id, at)
     if period is None:
         return []
     newest = await runs.read_newest(connection, in_force.program_id, period.key)
     if newest is None or newest.state not in _TAKEN_UP:
         return []
-    return await _news(
-        connection, in_force, standing, now, size, period, generation=newest.generation
-    )
+    generation = newest.generation
+    return await _news(connection, in_force, standing, now, size, period, generation=generation)
 
 
 async def _plan_newcomers(
