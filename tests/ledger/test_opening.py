@@ -7,6 +7,7 @@ import pytest
 
 from bursar.ledger import Credit, Ledger
 from bursar.platform.errors import Rejected, Unavailable
+from bursar.platform.migrations import SHIPPED
 from bursar.platform.settings import Settings
 from tests.conftest import Database
 
@@ -62,6 +63,7 @@ async def test_a_server_that_does_not_answer_is_unavailable_at_once() -> None:
 async def test_a_database_in_another_encoding_is_refused(
     database: Database, admin: psycopg.Connection
 ) -> None:
+    newest = SHIPPED.latest
     admin.execute(f"create database {database.name}_l template template0 encoding 'LATIN1'")
     url = database.owner_url.replace(f"/{database.name}", f"/{database.name}_l")
     try:
@@ -69,7 +71,7 @@ async def test_a_database_in_another_encoding_is_refused(
             connection.execute("create schema bursar")
             connection.execute(
                 "create table bursar.migrations as"
-                " select 1 as number, 0 as serves_from, '' as name, '' as checksum"
+                f" select {newest} as number, 0 as serves_from, '' as name, '' as checksum"
             )
             connection.execute(
                 "create table bursar.economy as select 1 as epoch, 0::bigint as system_identifier"

@@ -143,9 +143,10 @@ create table bursar.run_failures (
     resolved_at  timestamptz,
     code         text         not null collate "C",
     message      text         not null,
-    constraint run_failures_pkey primary key (run_id, holder_id)
+    constraint run_failures_pkey primary key (holder_id, run_id)
 ) with (fillfactor = 80);
 
+create index run_failures_of_run on bursar.run_failures (run_id, holder_id);
 create index run_failures_due on bursar.run_failures (retry_at)
     where resolved_at is null and retry_at is not null;
 
@@ -155,6 +156,8 @@ create table bursar.run_exclusions (
     reason     text    not null collate "C",
     constraint run_exclusions_pkey primary key (holder_id, run_id)
 );
+
+create index run_exclusions_of_run on bursar.run_exclusions (run_id, holder_id);
 
 create table bursar.program_days (
     program_id  integer  not null,

@@ -261,7 +261,7 @@ select %(run_id)s, u.holder_id, 1, bursar.now(), bursar.now() + interval '1 minu
        u.message
   from unnest(%(holder_ids)s::bigint[], %(codes)s::text[], %(messages)s::text[])
        as u (holder_id, code, message)
-    on conflict (run_id, holder_id) do update
+    on conflict (holder_id, run_id) do update
    set attempts = f.attempts + 1, failed_at = excluded.failed_at, code = excluded.code,
        message = excluded.message, resolved_at = null,
        retry_at = case when f.attempts >= 7 then null
