@@ -554,7 +554,7 @@ ALTER TABLE ONLY bursar.run_exclusions
     ADD CONSTRAINT run_exclusions_pkey PRIMARY KEY (holder_id, run_id);
 
 ALTER TABLE ONLY bursar.run_failures
-    ADD CONSTRAINT run_failures_pkey PRIMARY KEY (run_id, holder_id);
+    ADD CONSTRAINT run_failures_pkey PRIMARY KEY (holder_id, run_id);
 
 ALTER TABLE ONLY bursar.runs
     ADD CONSTRAINT runs_pkey PRIMARY KEY (run_id);
@@ -597,7 +597,11 @@ CREATE INDEX program_cycles_due ON bursar.program_cycles USING btree (program_id
 
 CREATE INDEX run_chunks_open ON bursar.run_chunks USING btree (run_id, chunk_no) WHERE (done_at IS NULL);
 
+CREATE INDEX run_exclusions_of_run ON bursar.run_exclusions USING btree (run_id, holder_id);
+
 CREATE INDEX run_failures_due ON bursar.run_failures USING btree (retry_at) WHERE ((resolved_at IS NULL) AND (retry_at IS NOT NULL));
+
+CREATE INDEX run_failures_of_run ON bursar.run_failures USING btree (run_id, holder_id);
 
 CREATE INDEX runs_open ON bursar.runs USING btree (run_id) WHERE (state = ANY (ARRAY['waiting'::text, 'running'::text, 'paused'::text]));
 
