@@ -1,9 +1,11 @@
 -- Where each holder of a rolling program stands.
 
 -- name: any_due
--- Is there anybody to look at?
-select exists (select from bursar.program_cycles c
-                where c.program_id = %(program_id)s and c.look_at <= %(now)s);
+-- Is there anybody to look at? The first of the index tells; asked whether one exists, the planner
+-- would expect one soon and walk the table.
+select coalesce((select min(c.look_at)
+                   from bursar.program_cycles c
+                  where c.program_id = %(program_id)s) <= %(now)s, false);
 
 -- name: next_look
 -- When there is next anybody to look at.
