@@ -180,3 +180,19 @@ async def test_a_run_that_ends_while_somebody_is_tried_again_does_not_lose_them(
     assert await amounts(ledger, "zero") == [[100]]
     assert (await programs.runs.report(run_id)).run.state is RunState.FINISHED
     await sound(ledger)
+
+
+async def test_the_day_after_its_failures_are_summed_up_once(
+    programs: Programs, ledger: Ledger, clock: Any, put: Any
+) -> None:
+    await scene(programs, ledger, clock, put)
+    assert await programs.alerts() == []
+    clock(2026, 3, 2)
+    await programs.do_all_due()
+    found = [a for a in await programs.alerts() if a.kind == "failures_of_the_day"]
+    assert [a.subject for a in found] == ["2026-03-01"]
+    assert found[0].message.startswith("3 holders failed in 1 runs, 3 are still set aside: ")
+    await programs.resolve_alert(found[0].alert_id, actor="ops")
+    await programs.do_all_due()
+    again = [a for a in await programs.alerts(everything=True) if a.kind == "failures_of_the_day"]
+    assert [a.alert_id for a in again] == [found[0].alert_id]

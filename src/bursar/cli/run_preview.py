@@ -82,7 +82,11 @@ async def show_preview(
     if sample.awards:
         output.say("")
         rows = [
-            (_name(one, names), output.amount(one.amount, asset.scale), spelled(one, asset))
+            (
+                _name(one, names),
+                output.amount(one.amount, asset.scale),
+                spelled(one.note, asset.scale),
+            )
             for one in sample.awards
         ]
         output.tabulate(["holder", "amount>", "why"], rows)
@@ -96,17 +100,17 @@ async def show_preview(
         output.say(f"\n{file}: everybody, a line each")
 
 
-def spelled(one: Decided, asset: Asset) -> str:
+def spelled(said: Mapping[str, Any] | None, scale: int) -> str:
     """Spell how an award comes about: ``tier pro, 16/31 of 500.00 from 2026-11-16``."""
-    note = dict(one.note or {})
+    note = dict(said or {})
     parts = []
     share = note.pop("proration", None)
     if share is not None:
-        whole = output.amount(share["whole"], asset.scale)
+        whole = output.amount(share["whole"], scale)
         parts.append(f"{share['part']}/{share['of']} of {whole} from {share['since'][:10]}")
     milestone = note.pop("milestone", None)
     if milestone is not None:
-        parts.append(f"milestone {output.amount(milestone, asset.scale)}")
+        parts.append(f"milestone {output.amount(milestone, scale)}")
     told = output.compact(note)
     return ", ".join([*([told] if told else []), *parts]) or "the program's amount"
 
@@ -132,7 +136,7 @@ async def _write(ledger: Ledger, file: Path, spool: IO[bytes], asset: Asset) -> 
             for one in part:
                 award = one.outcome == "award"
                 amount = output.amount(one.amount, asset.scale).replace(" ", "") if award else ""
-                why = spelled(one, asset) if award else one.why
+                why = spelled(one.note, asset.scale) if award else one.why
                 lines.writerow([_name(one, names), one.outcome, amount, why])
 
 

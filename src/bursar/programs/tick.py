@@ -1,6 +1,6 @@
 """A tick: everything that is due now is planned, let begin, and retried (P1, P8)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -24,6 +24,7 @@ from bursar.programs.switches import Switches
 
 _log: Final = structlog.get_logger("bursar.programs")
 _OPEN: Final = 1_000
+_DAY: Final = timedelta(days=1)
 
 
 class TickReport(msgspec.Struct, frozen=True):
@@ -70,6 +71,9 @@ async def tick(
             await _tell(database, in_force, error)
     waiting = await _clear_waiting(database, executor)
     retried = await database.retrying(lambda connection: retry(connection, None, size))
+    async with database.connection() as connection:
+        yesterday = (await store.read_now(connection)).date() - _DAY
+        await failures.summarise(connection, yesterday)
     return TickReport(tuple(begun), tuple(waiting), sum(retried.values()), more)
 
 

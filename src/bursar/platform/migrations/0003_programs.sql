@@ -147,6 +147,7 @@ create table bursar.run_failures (
 ) with (fillfactor = 80);
 
 create index run_failures_of_run on bursar.run_failures (run_id, holder_id);
+create index run_failures_by_time on bursar.run_failures (failed_at);
 create index run_failures_due on bursar.run_failures (retry_at)
     where resolved_at is null and retry_at is not null;
 

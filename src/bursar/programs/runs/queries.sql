@@ -269,6 +269,25 @@ select %(run_id)s, u.holder_id, 1, bursar.now(), bursar.now() + interval '1 minu
                                                  interval '1 day') end
 returning f.holder_id, f.attempts;
 
+-- name: summarise_failures
+-- A day's failures in one alert, once for each day, whatever became of the alert since.
+insert into bursar.operator_alerts (kind, subject, message, raised_at, last_at)
+select 'failures_of_the_day', %(day)s::date::text,
+       format('%%s holders failed in %%s runs, %%s are still set aside: %%s', f.holders, f.runs,
+              f.waiting, f.codes),
+       bursar.now(), bursar.now()
+  from (select count(*) as holders, count(distinct w.run_id) as runs,
+               count(*) filter (where w.resolved_at is null) as waiting,
+               string_agg(distinct w.code, ', ') as codes
+          from bursar.run_failures w
+         where w.failed_at >= %(day)s::date::timestamp at time zone 'UTC'
+           and w.failed_at < (%(day)s::date + 1)::timestamp at time zone 'UTC'
+           and not exists (select from bursar.operator_alerts a
+                            where a.kind = 'failures_of_the_day'
+                              and a.subject = %(day)s::date::text)) as f
+ where f.holders > 0
+    on conflict do nothing;
+
 -- name: resolve_failures
 -- Who was set aside before and has been decided now.
 update bursar.run_failures

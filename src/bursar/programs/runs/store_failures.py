@@ -1,7 +1,7 @@
 """The SQL of a run's failures and exclusions: typed rows in and out."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from psycopg.types.numeric import Int4, Int8
@@ -25,6 +25,11 @@ async def add_failures(
         "messages": texts([m[:500].replace("\x00", "") for m in messages]),
     }
     return [(row[0], row[1]) for row in await _all(connection, "add_failures", values)]
+
+
+async def summarise(connection: Connection, day: date) -> None:
+    """Tell the operators, once, whom runs have set aside on a UTC day (P8)."""
+    await _all(connection, "summarise_failures", {"day": day})
 
 
 async def resolve_failures(
