@@ -47,8 +47,8 @@ async def distribute(
     except (*REFUSED_DATA, *CONTENTION):
         done = set()
     rest = [
-        given.credit(h, amount, None if notes is None else notes[h])
-        for h, amount in amounts.items()
+        given.credit(h, amounts[h], None if notes is None else notes[h])
+        for h in (amounts if len(done) < len(amounts) else ())
         if h not in done
     ]
     results = await post_rest(rest) if rest else []

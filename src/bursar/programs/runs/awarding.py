@@ -75,13 +75,11 @@ def award_period(
     awards = Awards()
     group = awards.group(terms.reference, terms.period, terms.kind)
     holder_ids, amounts, notes = group.holder_ids, group.amounts, group.notes
-    start = terms.period.start
     shares: dict[tuple[Any, ...], tuple[int, dict[str, Any] | None, Verdict]] = {}
-    for holder_id, facts, since, begins in zip(
-        people.holder_ids, people.facts, people.settled, people.subscription_starts, strict=True
-    ):
-        changed = since > start or (begins is not None and begins > start)
-        if holder_id in overrides or (history_counts and (changed or terms.newcomers_only)):
+    singly = _singly(people, overrides, terms, history_counts=history_counts)
+    for place, (holder_id, facts) in enumerate(zip(people.holder_ids, people.facts, strict=True)):
+        if holder_id in singly:
+            since, begins = people.settled[place], people.subscription_starts[place]
             seen = Seen(holder_id, facts, since, begins)
             past = pasts.get(holder_id, ()) if history_counts else ()
             override = overrides.get(holder_id, _AS_ALL)
@@ -99,6 +97,17 @@ def award_period(
         else:
             _without(awards, holder_id, verdict)
     return awards
+
+
+def _singly(
+    people: People, overrides: Mapping[int, Override], terms: Terms, *, history_counts: bool
+) -> frozenset[int]:
+    """Name those of whom more counts than their facts."""
+    if not history_counts:
+        return frozenset(overrides)
+    if terms.newcomers_only:
+        return frozenset(people.holder_ids)
+    return frozenset(unsettled(people, terms.period.start)).union(overrides)
 
 
 def _given(judge: Judge, facts: tuple[Any, ...], terms: Terms) -> Verdict:
