@@ -599,6 +599,8 @@ CREATE INDEX run_chunks_open ON bursar.run_chunks USING btree (run_id, chunk_no)
 
 CREATE INDEX run_exclusions_of_run ON bursar.run_exclusions USING btree (run_id, holder_id);
 
+CREATE INDEX run_failures_by_time ON bursar.run_failures USING btree (failed_at);
+
 CREATE INDEX run_failures_due ON bursar.run_failures USING btree (retry_at) WHERE ((resolved_at IS NULL) AND (retry_at IS NOT NULL));
 
 CREATE INDEX run_failures_of_run ON bursar.run_failures USING btree (run_id, holder_id);
