@@ -68,7 +68,10 @@ async def tick(
         except BursarError as error:
             if error.family == "unavailable":
                 raise
-            await _tell(database, in_force, error)
+            await _tell(database, in_force, error.code, error.message)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            _log.exception("program_broken", program=in_force.program.name)
+            await _tell(database, in_force, type(error).__name__, str(error)[:500])
     waiting = await _clear_waiting(database, executor)
     retried = await database.retrying(lambda connection: retry(connection, None, size))
     async with database.connection() as connection:
@@ -77,11 +80,11 @@ async def tick(
     return TickReport(tuple(begun), tuple(waiting), sum(retried.values()), more)
 
 
-async def _tell(database: Database, in_force: InForce, error: BursarError) -> None:
+async def _tell(database: Database, in_force: InForce, code: str, message: str) -> None:
     name = in_force.program.name
-    _log.error("program_not_planned", program=name, code=error.code, message=error.message)
+    _log.error("program_not_planned", program=name, code=code, message=message)
     async with database.connection() as connection:
-        await store.raise_alert(connection, "program_not_planned", name, error.message)
+        await store.raise_alert(connection, "program_not_planned", name, f"{code}: {message}")
 
 
 async def _clear_waiting(database: Database, executor: Executor) -> list[RunId]:

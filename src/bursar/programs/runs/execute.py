@@ -39,6 +39,7 @@ LANES: Final = 3
 _ALERT_AFTER: Final = 3
 _FEW: Final = 100
 _ATTEMPTS: Final = 20
+_BUGS: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 _log: Final = structlog.get_logger("bursar.programs")
 
 
@@ -119,7 +120,7 @@ class Executor:
             except Halted as halted:
                 await self._halt(chunk, halted)
                 return True
-            except (BursarError, *REFUSED_DATA, ArithmeticError, LookupError, ValueError) as error:
+            except (BursarError, *REFUSED_DATA, *_BUGS) as error:
                 # a chunk that cannot be done must not keep the others of its machine from theirs
                 _log.exception("chunk_failed", run=chunk and chunk.run_id)
                 await self._halt(chunk, Halted("run_broken", f"{type(error).__name__}: {error}"))
