@@ -6,8 +6,8 @@ import pytest
 
 from bursar.holders import Holders
 from bursar.ledger import Credit, LotTerms, PlaceHold
-from bursar.platform.errors import Invalid
-from bursar.programs.model import Amount, Claim, Streak
+from bursar.platform.errors import Invalid, Rejected
+from bursar.programs.model import Amount, Claim, Limits, Streak
 from tests.programs.people import at, balance, enrol
 
 LADDER = Amount(formula="streak * 100")
@@ -97,3 +97,23 @@ async def test_an_outage_has_a_beginning_and_an_end(programs, clock, length) -> 
     with pytest.raises(Invalid, match="outage"):
         await programs.declare_outage(now, now + length, actor="ops", reason="x")
     assert await programs.outages() == []
+
+
+async def test_days_settled_before_a_claim_count_toward_the_day_s_ceiling(
+    programs, put, clock
+) -> None:
+    clock(2026, 3, 1)
+    await enrol(programs, "ann", created_at=at(2026, 1, 1))
+    await put(
+        "streak",
+        schedule=daily(automatic="logged_in"),
+        amount=LADDER,
+        catch_up="all",
+        limits=Limits(day=250),
+    )
+    await seen(programs, "ann", clock(2026, 3, 1, 12))
+    clock(2026, 3, 2, 0, 1)
+    with pytest.raises(Rejected, match="no more today"):
+        await programs.claim("streak", "ann", actor="app")
+    assert await balance(programs, "ann") == 0
+    assert (await programs.ledger.verify()).ok

@@ -6,6 +6,8 @@ Planning holds the program's row; who finds it held leaves the program to the ot
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
+
 from bursar.holders.store_people import changed_between, highest_holder_id, read_mark
 from bursar.platform.database import Connection
 from bursar.platform.errors import Rejected
@@ -27,7 +29,7 @@ from bursar.programs.model import (
 )
 from bursar.programs.periods import choose, periods_after
 from bursar.programs.runs import store as runs
-from bursar.programs.runs.model import Estimate, NewRun
+from bursar.programs.runs.model import NewRun, Run
 
 CHUNK: Final = 10_000
 
@@ -41,7 +43,7 @@ async def plan(
 ) -> list[RunId]:
     """Make the runs of one program that are due, in the caller's transaction; returns them."""
     program = in_force.program
-    if not program.enabled or in_force.switched_off or in_force.retired_at is not None:
+    if not in_force.gives:
         return []
     locked = await store.lock_standing(connection, in_force.program_id)
     if locked is None or locked[0] != in_force.version or locked[2]:
@@ -141,13 +143,11 @@ async def begin(
 
     Where its total must be known first it waits for its estimate, which `Programs` makes.
     """
-    dry_run = dry_run or in_force.program.dry_run
     new = new_run(
         in_force,
         RunKind.SCHEDULED,
         period,
         now,
-        state=first_state(in_force.program, dry_run=dry_run),
         generation=generation,
         dry_run=dry_run,
         started_by=started_by,
@@ -259,19 +259,28 @@ async def _news(
     if not changed:
         return []
     await store.set_news(connection, in_force.program_id, mark, now)
-    new = new_run(
-        in_force,
-        RunKind.JOINERS,
-        period,
-        now,
-        state=first_state(in_force.program, dry_run=in_force.program.dry_run),
-        generation=generation,
-        holders=len(changed),
+    return await _begin_listed(
+        connection, in_force, period, changed, now, size, generation=generation
     )
+
+
+async def _begin_listed(
+    connection: Connection,
+    in_force: InForce,
+    period: Period,
+    holder_ids: list[int],
+    now: datetime,
+    size: int,
+    *,
+    generation: int = 0,
+) -> list[RunId]:
+    """Make the run that looks at these holders."""
+    count = len(holder_ids)
+    new = new_run(in_force, RunKind.JOINERS, period, now, generation=generation, holders=count)
     run_id = await runs.add_run(connection, new)
     if run_id is None:
         return []
-    await runs.add_listed(connection, run_id, changed, size)
+    await runs.add_listed(connection, run_id, holder_ids, size)
     return [run_id]
 
 
@@ -293,33 +302,19 @@ async def _plan_cycles(
         other_tier = await enrol(connection, in_force, schedule, changed, now)
         await store.set_news(connection, in_force.program_id, mark, now)
         if other_tier and in_force.program.on_tier_change == "difference_now":
-            made += await _differences(connection, in_force, other_tier, now, size)
+            # at those whose tier has changed, for what it gives beyond what they had (P4)
+            tier = Period("tier", now, now, 1)
+            made += await _begin_listed(connection, in_force, tier, other_tier, now, size)
     if not await any_due(connection, in_force.program_id, now):
         return made
     if await runs.has_open_run(connection, in_force.program_id):
         return made
     period = Period(now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), now, now, 1)
-    state = first_state(in_force.program, dry_run=in_force.program.dry_run)
-    new = new_run(in_force, RunKind.SCHEDULED, period, now, state=state)
-    run_id = await runs.add_run(connection, new)
+    run_id = await runs.add_run(connection, new_run(in_force, RunKind.SCHEDULED, period, now))
     if run_id is None:
         return made
     await runs.add_due(connection, run_id, in_force.program_id, now, size)
     return [*made, run_id]
-
-
-async def _differences(
-    connection: Connection, in_force: InForce, holder_ids: list[int], now: datetime, size: int
-) -> list[RunId]:
-    """Look at those whose tier has changed, for what it gives beyond what they had (P4)."""
-    period = Period("tier", now, now, 1)
-    state = first_state(in_force.program, dry_run=in_force.program.dry_run)
-    new = new_run(in_force, RunKind.JOINERS, period, now, state=state, holders=len(holder_ids))
-    run_id = await runs.add_run(connection, new)
-    if run_id is None:
-        return []
-    await runs.add_listed(connection, run_id, holder_ids, size)
-    return [run_id]
 
 
 def first_state(program: Program, *, dry_run: bool) -> RunState:
@@ -335,19 +330,19 @@ def new_run(
     period: Period,
     now: datetime,
     *,
-    state: RunState = RunState.RUNNING,
+    state: RunState | None = None,
     generation: int = 0,
-    dry_run: bool | None = None,
+    dry_run: bool = False,
     started_by: str | None = None,
     reason: str | None = None,
     holders: int = 0,
-    estimate: Estimate | None = None,
 ) -> NewRun:
-    """Describe a run of a program as it is in force."""
+    """Describe a run of a program as it is in force; it begins in its `first_state`, or this."""
     program = in_force.program
+    dry_run = dry_run or program.dry_run
     return NewRun(
         kind=kind,
-        state=state,
+        state=first_state(program, dry_run=dry_run) if state is None else state,
         asset=program.asset,
         program_id=in_force.program_id,
         version=in_force.version,
@@ -356,9 +351,14 @@ def new_run(
         as_of=now,
         started_by=started_by or _BY_SCHEDULE,
         reason=reason or f"{program.name} {period.key}",
-        dry_run=program.dry_run if dry_run is None else dry_run,
+        dry_run=dry_run,
         holders=holders,
-        estimate=estimate,
         ceiling=program.limits.run,
         day_ceiling=program.limits.day,
     )
+
+
+def imagine(new: NewRun, in_force: InForce, now: datetime) -> Run:
+    """Describe a run that is not to be made."""
+    said = msgspec.structs.asdict(new)
+    return Run(run_id=RunId(0), started_at=now, program=in_force.program.name, **said)

@@ -24,7 +24,6 @@ from bursar.programs.runs.awarding import PAUSED, own_verdict
 from bursar.programs.streaks import StreakState, claim
 
 _DAY: Final = timedelta(days=1)
-_NO_STREAK: Final = StreakState(0, None)
 
 
 class NextGrant(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +87,7 @@ async def _next_of(
     reason = verdict.failure[0] if verdict.failure is not None else verdict.reason
     if override.paused:
         reason = PAUSED
-    elif in_force.switched_off or not program.enabled:
+    elif not in_force.gives:
         reason = "program_off"
     return NextGrant(
         program=program.name,
@@ -124,7 +123,7 @@ async def _when(
             return cycle.due_at, why, 0, 0
         case Claim():
             held = await claims.read_streak(connection, in_force.program_id, holder_id)
-            held = held or _NO_STREAK
+            held = held or StreakState()
             outages = await outages_of(connection)
             claimed = claim(schedule, held, now, outages)
             if claimed.already:

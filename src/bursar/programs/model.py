@@ -240,6 +240,11 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True):
     author: str
     switch: Switch | None = None
 
+    @property
+    def gives(self) -> bool:
+        """Tell whether the program is neither retired nor off, by its switch or its definition."""
+        return self.retired_at is None and not self.switched_off and self.program.enabled
+
 
 class ProgramVersion(msgspec.Struct, frozen=True):
     """One version of a program."""
@@ -257,6 +262,10 @@ class Override(msgspec.Struct, frozen=True):
     amount: int | None = None
     refresh_day: int | None = None
     paused: bool = False
+
+
+AS_ALL: Final = Override()
+"""Nothing is set for this holder alone."""
 
 
 class Alert(msgspec.Struct, frozen=True):

@@ -1,9 +1,9 @@
 """The names of awards: one reference for each program, period and generation (P5). Pure."""
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from bursar.programs.model import Calendar, Claim, Program, Rolling
+from bursar.programs.zones import local_date
 
 
 def zone_of(program: Program) -> str:
@@ -21,7 +21,7 @@ def reference_of(program: Program, key: str, start: datetime, generation: int = 
     A generation is how often the period's awards have been taken back: what is given after a
     reversal must not pass for what was given before it.
     """
-    local_day = start.astimezone(ZoneInfo(zone_of(program))).strftime("%Y%m%d")
+    local_day = local_date(start, zone_of(program)).strftime("%Y%m%d")
     text = (
         program.reference.replace("{program}", program.name)
         .replace("{period}", key)

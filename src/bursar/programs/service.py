@@ -5,8 +5,9 @@ from datetime import datetime
 
 from bursar.holders import Holders
 from bursar.ledger import Ledger
+from bursar.ledger.reading.wallets import check_limit
 from bursar.platform.database import Connection
-from bursar.platform.errors import Invalid, Missing
+from bursar.platform.errors import Missing
 from bursar.programs import definitions, store
 from bursar.programs.claims.claim import ClaimAnswer, claim
 from bursar.programs.due import CHUNK
@@ -28,8 +29,6 @@ from bursar.programs.runs.model import Estimate
 from bursar.programs.runs.service import Runs, get_program
 from bursar.programs.switches import Switches
 from bursar.programs.tick import TickReport, next_due, tick
-
-_PAGE = 1_000
 
 
 class Programs:
@@ -132,7 +131,7 @@ class Programs:
         self, holder: str, *, program: str | None = None, limit: int = 50
     ) -> Sequence[Award]:
         """List what programs have given to a holder or taken back, the newest first (P12)."""
-        _check_limit(limit)
+        check_limit(limit)
         found = await self.holders.get(holder)
         return await read_history(self.ledger, found.holder_id, program, limit)
 
@@ -159,7 +158,7 @@ class Programs:
 
     async def alerts(self, *, everything: bool = False, limit: int = 100) -> list[Alert]:
         """List the matters that operators should know of (P8)."""
-        _check_limit(limit)
+        check_limit(limit)
         async with self._database.connection() as connection:
             return await store.read_alerts(connection, everything=everything, limit=limit)
 
@@ -179,8 +178,3 @@ class Programs:
         """List the windows declared, the earliest first."""
         async with self._database.connection() as connection:
             return await store.read_outages(connection)
-
-
-def _check_limit(limit: int) -> None:
-    if type(limit) is not int or not 0 < limit <= _PAGE:
-        raise Invalid("page_limit", f"a page has 1 to {_PAGE} items", limit=limit)

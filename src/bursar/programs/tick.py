@@ -142,7 +142,7 @@ async def next_due(connection: Connection) -> datetime | None:
     instants += [
         await _next_of(connection, in_force, now)
         for in_force in await store.read_programs(connection)
-        if in_force.program.enabled and not in_force.switched_off
+        if in_force.gives
     ]
     return min((instant for instant in instants if instant is not None), default=None)
 

@@ -1,7 +1,6 @@
 """A claim by hand: the holder asks, and has it at once or is told why not (P20)."""
 
 from datetime import datetime
-from typing import Final
 
 import msgspec
 
@@ -12,17 +11,14 @@ from bursar.platform.errors import Missing, Rejected
 from bursar.programs import store as programs
 from bursar.programs.claims import store
 from bursar.programs.claims.deciding import note_of, outages_of
-from bursar.programs.claims.settling import settle_ended
+from bursar.programs.claims.settling import settle_ended, within_day
 from bursar.programs.judge import Judge, milestone_of
 from bursar.programs.library import Library
 from bursar.programs.model import Claim, InForce, Override
 from bursar.programs.references import reference_of
-from bursar.programs.runs import store as runs
 from bursar.programs.runs.awarding import PAUSED, own_verdict
 from bursar.programs.streaks import StreakState
 from bursar.programs.streaks import claim as decide_claim
-
-_NO_STREAK: Final = StreakState(0, None)
 
 
 class ClaimAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,14 +49,14 @@ async def claim(
     schedule = program.schedule
     if not isinstance(schedule, Claim) or not schedule.by_hand:
         raise Rejected("claim_not_offered", f"{program.name} cannot be claimed by hand")
-    if not program.enabled or in_force.switched_off or in_force.retired_at is not None:
+    if not in_force.gives:
         raise Rejected("program_off", f"{program.name} is switched off", program=program.name)
     if program.dry_run:
         raise Rejected("program_off", f"{program.name} only counts, in dry runs")
     now = await programs.read_now(connection)
     compiled = await library.get(connection, in_force.program_id, in_force.version)
     await settle_ended(connection, ledger, compiled, in_force, schedule, holder_id, now)
-    state = await store.lock_streak(connection, in_force.program_id, holder_id) or _NO_STREAK
+    state = await store.lock_streak(connection, in_force.program_id, holder_id) or StreakState()
     claimed = decide_claim(schedule, state, now, await outages_of(connection))
     judge = Judge(program, compiled.rules, claimed.period)
     people = await read_these(connection, judge.facts, [holder_id])
@@ -106,19 +102,8 @@ async def claim(
     if result.status is Status.REFERENCE_CONFLICT or result.status is Status.REPLAYED:
         return answer
     entry = result.unwrap()
-    await _within_day(connection, in_force, verdict.amount)
+    await within_day(connection, in_force, verdict.amount)
     await store.write_streaks(connection, in_force.program_id, [(holder_id, claimed.state)])
     return msgspec.structs.replace(
         answer, awarded=verdict.amount, already=False, balance=entry.balance
     )
-
-
-async def _within_day(connection: Connection, in_force: InForce, amount: int) -> None:
-    """Hold the day's guard rail (P10)."""
-    ceiling = in_force.program.limits.day
-    if ceiling is None:
-        return
-    if not await runs.reserve_day(connection, in_force.program_id, amount, ceiling):
-        raise Rejected(
-            "day_ceiling", f"{in_force.program.name} gives no more today", ceiling=ceiling
-        )

@@ -2,7 +2,6 @@
 
 from datetime import date, timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from bursar.holders.model import People
 from bursar.holders.store_people import logged_in
@@ -10,17 +9,16 @@ from bursar.platform.database import Connection
 from bursar.programs import store as programs
 from bursar.programs.claims import store
 from bursar.programs.judge import milestone_of
-from bursar.programs.model import Claim, Override
+from bursar.programs.model import AS_ALL, Claim, Override
 from bursar.programs.references import reference_of
 from bursar.programs.runs.awarding import ALREADY_PAID, NOT_STARTED, PAUSED, own_verdict
 from bursar.programs.runs.model import Awards, Chunk
 from bursar.programs.runs.work import Decided, Work
 from bursar.programs.streaks import Claimed, Outage, StreakState, claim_for_day
+from bursar.programs.zones import local_date
 
 NOT_LOGGED_IN: Final = "not_logged_in"
 
-_NO_STREAK: Final = StreakState(0, None)
-_AS_ALL: Final = Override()
 _INSTANT: Final = timedelta(microseconds=1)
 
 
@@ -39,7 +37,7 @@ async def decide_claims(
 ) -> Decided:
     """Settle the day that ended: dated that day, for whoever logged in on it or for everybody."""
     period = work.run.period
-    day = period.start.astimezone(ZoneInfo(schedule.zone)).date()
+    day = local_date(period.start, schedule.zone)
     first, last = chunk.first_holder, chunk.last_holder
     states = await store.lock_streaks(connection, work.program_id, first, last)
     outages = await outages_of(connection)
@@ -61,11 +59,11 @@ async def decide_claims(
         if present is not None and holder_id not in present:
             awards.exclude(holder_id, NOT_LOGGED_IN)
             continue
-        override = overrides.get(holder_id, _AS_ALL)
+        override = overrides.get(holder_id, AS_ALL)
         if override.paused:
             awards.exclude(holder_id, PAUSED)
             continue
-        claimed = _claim(claims, schedule, states.get(holder_id, _NO_STREAK), day, outages)
+        claimed = _claim(claims, schedule, states.get(holder_id, StreakState()), day, outages)
         if claimed.already:
             awards.exclude(holder_id, ALREADY_PAID)
             continue

@@ -10,7 +10,7 @@ from bursar.programs import store as programs
 from bursar.programs.cycles import store
 from bursar.programs.cycles.store import CycleMove, HolderCycle
 from bursar.programs.judge import DERIVED, Judge, Rules
-from bursar.programs.model import Override, Period, Program, Rolling
+from bursar.programs.model import AS_ALL, Override, Period, Program, Rolling
 from bursar.programs.references import reference_of
 from bursar.programs.rolling import (
     Cycle,
@@ -31,7 +31,6 @@ MISSED: Final = "missed"
 GONE: Final = "gone"
 
 _LOOK_AGAIN: Final = timedelta(hours=1)
-_AS_ALL: Final = Override()
 
 
 async def decide_due(
@@ -56,7 +55,7 @@ async def decide_due(
     decision = _Decision(work.program, schedule, work.compiled.rules, as_of)
     facts_of = dict(zip(people.holder_ids, people.facts, strict=True))
     for one in due:
-        decision.decide(one, facts_of.get(one.holder_id), overrides.get(one.holder_id, _AS_ALL))
+        decision.decide(one, facts_of.get(one.holder_id), overrides.get(one.holder_id, AS_ALL))
 
     async def settle(failed: frozenset[int]) -> None:
         moves = [
@@ -105,7 +104,7 @@ async def award_again(
     cycles = await store.read_of(connection, work.program_id, people.holder_ids)
     facts_of = dict(zip(people.holder_ids, people.facts, strict=True))
     for one in cycles:
-        override = overrides.get(one.holder_id, _AS_ALL)
+        override = overrides.get(one.holder_id, AS_ALL)
         if one.last_award_at is None or override.paused or one.cycle.n == 0:
             continue
         facts = facts_of[one.holder_id]

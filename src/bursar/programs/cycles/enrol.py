@@ -11,12 +11,11 @@ from bursar.platform.database import Connection
 from bursar.programs import store as programs
 from bursar.programs.cycles import store
 from bursar.programs.cycles.store import CycleMove, HolderCycle
-from bursar.programs.model import InForce, Override, Rolling
+from bursar.programs.model import AS_ALL, InForce, Override, Rolling
 from bursar.programs.rolling import begin, interval_days, retier
 
 _BATCH: Final = 10_000
 _FACTS: Final = ("external_id", "tier", "billing_anchor")
-_AS_ALL: Final = Override()
 
 
 async def enrol(
@@ -63,7 +62,7 @@ async def _enrol(
     ):
         external_id, tier, billing = facts
         tier = tier or ""
-        refresh_day = overrides.get(holder_id, _AS_ALL).refresh_day
+        refresh_day = overrides.get(holder_id, AS_ALL).refresh_day
         had = cycles.get(holder_id)
         if had is None:
             anchor = anchor_of(schedule, external_id, tier, created, started, billing)

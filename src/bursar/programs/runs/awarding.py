@@ -4,13 +4,13 @@ The common case, a holder who has been as they are since before the period began
 into a table of verdicts; whoever has changed since is decided from their history (P4).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from bursar.holders.model import Past, People
 from bursar.programs.judge import Judge, Standing, State, Verdict, standing
-from bursar.programs.model import Override, Period, Proration
+from bursar.programs.model import AS_ALL, Override, Period, Proration
 from bursar.programs.proration import Prorated, prorate
 from bursar.programs.runs.model import AwardKind, Awards, Group
 
@@ -18,8 +18,6 @@ PAUSED: Final = "paused"
 NOT_STARTED: Final = "not_started"
 RETURNS_NEXT_PERIOD: Final = "returns_next_period"
 ALREADY_PAID: Final = "already_paid"
-
-_AS_ALL: Final = Override()
 
 
 class Terms(NamedTuple):
@@ -62,28 +60,28 @@ def award_period(
     judge: Judge,
     people: People,
     overrides: Mapping[int, Override],
-    pasts: Mapping[int, Sequence[Past]],
     terms: Terms,
     *,
-    history_counts: bool = True,
+    changed: Collection[int] = (),
+    pasts: Mapping[int, Sequence[Past]] | None = None,
 ) -> Awards:
     """Decide a period for these people.
 
-    ``pasts`` are the histories of those who are `unsettled`. Without ``history_counts`` it does not
-    matter since when somebody qualifies: what an operator grants by hand.
+    ``changed`` are those who are `unsettled`, and ``pasts`` their histories. Without histories it
+    does not matter since when somebody qualifies: what an operator grants by hand.
     """
     awards = Awards()
     group = awards.group(terms.reference, terms.period, terms.kind)
     holder_ids, amounts, notes = group.holder_ids, group.amounts, group.notes
     shares: dict[tuple[Any, ...], tuple[int, dict[str, Any] | None, Verdict]] = {}
-    singly = _singly(people, overrides, terms, history_counts=history_counts)
+    singly = frozenset(people.holder_ids if terms.newcomers_only else changed).union(overrides)
     for place, (holder_id, facts) in enumerate(zip(people.holder_ids, people.facts, strict=True)):
         if holder_id in singly:
             since, begins = people.settled[place], people.subscription_starts[place]
             seen = Seen(holder_id, facts, since, begins)
-            past = pasts.get(holder_id, ()) if history_counts else ()
-            override = overrides.get(holder_id, _AS_ALL)
-            _award_one(awards, group, judge, seen, override, past, terms, history_counts)
+            past = None if pasts is None else pasts.get(holder_id, ())
+            override = overrides.get(holder_id, AS_ALL)
+            _award_one(awards, group, judge, seen, override, past, terms)
             continue
         share = shares.get(facts)
         if share is None:
@@ -97,17 +95,6 @@ def award_period(
         else:
             _without(awards, holder_id, verdict)
     return awards
-
-
-def _singly(
-    people: People, overrides: Mapping[int, Override], terms: Terms, *, history_counts: bool
-) -> frozenset[int]:
-    """Name those of whom more counts than their facts."""
-    if not history_counts:
-        return frozenset(overrides)
-    if terms.newcomers_only:
-        return frozenset(people.holder_ids)
-    return frozenset(unsettled(people, terms.period.start)).union(overrides)
 
 
 def _given(judge: Judge, facts: tuple[Any, ...], terms: Terms) -> Verdict:
@@ -124,9 +111,8 @@ def _award_one(
     judge: Judge,
     seen: Seen,
     override: Override,
-    past: Sequence[Past],
+    past: Sequence[Past] | None,
     terms: Terms,
-    history_counts: bool,
 ) -> None:
     if override.paused:
         awards.exclude(seen.holder_id, PAUSED)
@@ -134,7 +120,7 @@ def _award_one(
     facts = seen.facts
     first: datetime | None = None
     reason: str | None = None
-    if history_counts:
+    if past is not None:
         found = _standing(judge, seen, past, terms.period.start)
         first, reason = found.first, _why_not(found, terms)
         now_counts = terms.current_facts and judge.holds(seen.facts)

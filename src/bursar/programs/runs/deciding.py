@@ -25,9 +25,13 @@ async def decide(connection: Connection, work: Work, chunk: Chunk) -> Decided:
     match work.program.schedule:
         case Calendar(zone=zone):
             people, overrides = await _everybody(connection, work, chunk)
-            pasts = await read_past(connection, unsettled(people, work.run.period.start))
-            terms = terms_of(work, zone)
-            awards = award_period(work.judge, people, overrides, pasts, terms)
+            changed = unsettled(people, work.run.period.start)
+            pasts = await read_past(connection, changed)
+            over = work.run.kind is RunKind.JOINERS and work.run.as_of >= work.run.period.end
+            terms = terms_of(work, zone)._replace(newcomers_only=over)
+            awards = award_period(
+                work.judge, people, overrides, terms, changed=changed, pasts=pasts
+            )
             await leave_out_kept(connection, work, awards)
             if pays_differences(work):
                 await pay_differences(connection, work, awards)
@@ -80,7 +84,6 @@ def terms_of(work: Work, zone: str) -> Terms:
         zone=zone,
         proration=program.proration,
         current_facts=program.on_tier_change == "difference_now",
-        newcomers_only=run.kind is RunKind.JOINERS and run.as_of >= run.period.end,
     )
 
 
@@ -97,7 +100,7 @@ def _decide_grant(work: Work, people: People, overrides: dict[int, Override]) ->
         amount=run.amount,
         kind="manual",
     )
-    return award_period(work.judge, people, overrides, {}, terms, history_counts=False)
+    return award_period(work.judge, people, overrides, terms)
 
 
 def _decide_once(work: Work, people: People, overrides: dict[int, Override]) -> Awards:
@@ -111,7 +114,7 @@ def _decide_once(work: Work, people: People, overrides: dict[int, Override]) -> 
         subscription_starts=[people.subscription_starts[n] for n in joined],
         created=[people.created[n] for n in joined],
     )
-    awards = award_period(work.judge, newcomers, overrides, {}, terms, history_counts=False)
+    awards = award_period(work.judge, newcomers, overrides, terms)
     if before := len(people.holder_ids) - len(joined):
         awards.excluded["joined_before"] += before
     return awards

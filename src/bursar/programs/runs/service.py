@@ -11,11 +11,12 @@ from bursar.holders import Holders
 from bursar.holders.store_people import highest_holder_id
 from bursar.ledger import MAX_AMOUNT, Ledger, Policy
 from bursar.ledger.reading.given import read_given
+from bursar.ledger.reading.wallets import check_limit
 from bursar.ledger.service import check_voice
 from bursar.platform.database import Connection
 from bursar.platform.errors import Conflict, Invalid, Missing, Rejected
 from bursar.programs import store
-from bursar.programs.due import CHUNK, begin, first_state, new_run, take_up
+from bursar.programs.due import CHUNK, begin, first_state, imagine, new_run, take_up
 from bursar.programs.model import Calendar, InForce, Period, RunId, RunKind, RunState
 from bursar.programs.outlook import find_period, next_period
 from bursar.programs.runs import steer
@@ -37,7 +38,6 @@ from bursar.programs.runs.store_period import read_listed
 from bursar.programs.switches import Switches
 from bursar.programs.tick import clear
 
-_PAGE: Final = 1_000
 _LONGEST_REFERENCE: Final = 150
 
 
@@ -250,7 +250,7 @@ class Runs:
         self, program: str | None = None, *, before: int | None = None, limit: int = 50
     ) -> Sequence[RunReport]:
         """List runs, the newest first; ``before`` is the number where the page before ended."""
-        _check_limit(limit)
+        check_limit(limit)
         async with self._database.snapshot() as connection:
             found = await runs.read_runs(connection, program=program, before=before, limit=limit)
             return [RunReport(r, await runs.read_progress(connection, r.run_id)) for r in found]
@@ -259,7 +259,7 @@ class Runs:
         self, run_id: RunId, *, after: int = 0, everything: bool = False, limit: int = 100
     ) -> Sequence[Failure]:
         """List whom a run has set aside, those resolved too if asked (P8)."""
-        _check_limit(limit)
+        check_limit(limit)
         async with self._database.connection() as connection:
             await steer.get_run(connection, run_id)
             return await failures.read_failures(
@@ -270,7 +270,7 @@ class Runs:
         self, run_id: RunId, *, after: int = 0, limit: int = 100
     ) -> Sequence[Exclusion]:
         """List whom a run has left out, of the reasons that the program keeps (P2)."""
-        _check_limit(limit)
+        check_limit(limit)
         async with self._database.connection() as connection:
             await steer.get_run(connection, run_id)
             return await failures.read_exclusions(connection, run_id, after=after, limit=limit)
@@ -343,15 +343,9 @@ async def get_program(connection: Connection, name: str) -> InForce:
 
 def must_be_on(in_force: InForce) -> None:
     """Refuse what a program that is switched off would do; raises `Rejected` ``program_off``."""
-    if in_force.retired_at is not None or in_force.switched_off or not in_force.program.enabled:
+    if not in_force.gives:
         name = in_force.program.name
         raise Rejected("program_off", f"{name} is switched off or retired", program=name)
-
-
-def imagine(new: NewRun, in_force: InForce, now: datetime) -> Run:
-    """Describe a run that is not to be made."""
-    said = msgspec.structs.asdict(new)
-    return Run(run_id=RunId(0), started_at=now, program=in_force.program.name, **said)
 
 
 def for_program(new: NewRun, in_force: InForce, now: datetime) -> NewRun:
@@ -393,8 +387,3 @@ async def _lay_out(
     await runs.set_holders(connection, run_id, last)
     if last:
         await runs.add_range(connection, run_id, last, size)
-
-
-def _check_limit(limit: int) -> None:
-    if type(limit) is not int or not 0 < limit <= _PAGE:
-        raise Invalid("page_limit", f"a page has 1 to {_PAGE} items", limit=limit)
