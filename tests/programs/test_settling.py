@@ -117,3 +117,13 @@ async def test_days_settled_before_a_claim_count_toward_the_day_s_ceiling(
         await programs.claim("streak", "ann", actor="app")
     assert await balance(programs, "ann") == 0
     assert (await programs.ledger.verify()).ok
+
+
+async def test_a_forecast_of_claims_is_of_everybody_s_first(programs, put, clock) -> None:
+    clock(2026, 3, 1)
+    for name in ("ann", "bob"):
+        await enrol(programs, name, created_at=at(2026, 1, 1))
+    ladder = Amount(formula="1000 + (streak - 1) * 500")
+    await put("streak", schedule=daily(), amount=ladder)
+    forecast = await programs.forecast((await programs.program("streak")).program)
+    assert (forecast.awards, forecast.amount) == (2, 2_000)

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from bursar.platform.expressions import Expression, Failed
-from bursar.programs.model import Amount, Period, Program
+from bursar.programs.model import Amount, Claim, Period, Program
 
 _KEPT_VERDICTS: Final = 50_000
 _DAY: Final = timedelta(days=1)
@@ -57,6 +57,7 @@ class Judge:
     def __init__(self, program: Program, rules: Rules, period: Period) -> None:
         self.facts = facts_read(rules)
         self._program = program
+        self._shortest = 1 if isinstance(program.schedule, Claim) else 0
         self._rules = rules
         self._tier_at = self.facts.index("tier")
         self._period = {
@@ -69,7 +70,11 @@ class Judge:
         self._verdicts: dict[tuple[object, ...], Verdict] = {}
 
     def judge(self, facts: tuple[Any, ...], *, streak: int = 0) -> Verdict:
-        """Judge a holder by these facts, in the order of `facts`."""
+        """Judge a holder by these facts, in the order of `facts`.
+
+        Where nobody says a streak, a claim is judged as the first.
+        """
+        streak = max(streak, self._shortest)
         key = (*facts, streak) if streak else facts
         found = self._verdicts.get(key)
         if found is None:
