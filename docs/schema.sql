@@ -15,6 +15,27 @@ begin
 end
 $$;
 
+CREATE TABLE bursar.acts (
+    act_id bigint NOT NULL,
+    acted_at timestamp with time zone NOT NULL,
+    actor text NOT NULL COLLATE pg_catalog."C",
+    act text NOT NULL COLLATE pg_catalog."C",
+    subject text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL,
+    before jsonb,
+    after jsonb,
+    CONSTRAINT acts_act_form CHECK ((act ~ '^[a-z_]+\.[a-z_]+$'::text))
+);
+
+ALTER TABLE bursar.acts ALTER COLUMN act_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME bursar.acts_act_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE bursar.assets (
     asset_id integer NOT NULL,
     code text NOT NULL COLLATE pg_catalog."C",
@@ -460,6 +481,9 @@ CREATE TABLE bursar.wallets (
 )
 WITH (fillfactor='70');
 
+ALTER TABLE ONLY bursar.acts
+    ADD CONSTRAINT acts_pkey PRIMARY KEY (act_id);
+
 ALTER TABLE ONLY bursar.assets
     ADD CONSTRAINT assets_code_key UNIQUE (code);
 
@@ -565,6 +589,8 @@ ALTER TABLE ONLY bursar.runs
 ALTER TABLE ONLY bursar.wallets
     ADD CONSTRAINT wallets_pkey PRIMARY KEY (holder_id, asset_id);
 
+CREATE INDEX acts_subject ON bursar.acts USING btree (subject, act_id);
+
 CREATE UNIQUE INDEX economy_versions_waiting ON bursar.economy_versions USING btree (state) WHERE (state = 'waiting'::text);
 
 CREATE INDEX entries_busy_kind ON bursar.entries USING btree (holder_id, asset_id, kind, seq) WHERE (seq > 1000);
@@ -611,11 +637,15 @@ CREATE UNIQUE INDEX runs_period_once ON bursar.runs USING btree (program_id, per
 
 CREATE UNIQUE INDEX runs_reverted_once ON bursar.runs USING btree (target_run) WHERE ((kind = 'revert'::text) AND (state <> 'canceled'::text));
 
+CREATE TRIGGER acts_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON bursar.acts FOR EACH STATEMENT EXECUTE FUNCTION bursar.refuse_change();
+
 CREATE TRIGGER entries_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON bursar.entries FOR EACH STATEMENT EXECUTE FUNCTION bursar.refuse_change();
 
 CREATE TRIGGER postings_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON bursar.postings FOR EACH STATEMENT EXECUTE FUNCTION bursar.refuse_change();
 
 GRANT USAGE ON SCHEMA bursar TO bursar_service;
+
+GRANT SELECT,INSERT ON TABLE bursar.acts TO bursar_service;
 
 GRANT SELECT,INSERT ON TABLE bursar.assets TO bursar_service;
 

@@ -16,10 +16,11 @@ from bursar.ledger.decision.distribution import Distribution
 from bursar.ledger.model import Entry, LotTerms, Result, WalletKey
 from bursar.ledger.posting import store
 from bursar.ledger.reading import wallets as reading
-from bursar.ledger.reading.wallets import Filter, Page
+from bursar.ledger.reading.wallets import Filter
 from bursar.ledger.service import Ledger
 from bursar.platform.database import Connection, Database
 from bursar.platform.errors import Invalid, Missing
+from bursar.platform.pages import Page
 from tests.ledger.books import damage, table
 from tests.ledger.conftest import SetClock
 

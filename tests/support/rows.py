@@ -46,7 +46,7 @@ _VALUES: Final[dict[str, tuple[str, ...]]] = {
     "jsonb": ("{}",),
     "numeric": ("1", "0"),
     "smallint": ("1", "0"),
-    "text": ("a",),
+    "text": ("a", "thing.verb"),
     "timestamp with time zone": ("2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"),
     "uuid": ("00000000-0000-0000-0000-000000000001",),
     "xid8": ("1",),

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bursar.cli import output
-from bursar.ledger import Asset, Entry, Ledger, Page
+from bursar.ledger import Asset, Entry, Ledger
+from bursar.platform.pages import Page
 
 _STATEMENT = ("seq>", "recorded (UTC)", "kind", "amount>", "balance>", "reference", "source")
 _JOURNAL = ("posting>", "recorded (UTC)", "holder", "kind", "amount>", "reference")

@@ -6,7 +6,7 @@ import msgspec
 
 from bursar.cli import output
 from bursar.holders import Holder, Past, Report
-from bursar.ledger import Page
+from bursar.platform.pages import Page
 
 
 def holder_json(holder: Holder) -> dict[str, Any]:

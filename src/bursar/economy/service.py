@@ -18,9 +18,9 @@ from bursar.economy.parse import FILE, parse
 from bursar.economy.ports import ProgramBook
 from bursar.economy.store import Locked
 from bursar.ledger import Ledger
-from bursar.ledger.service import check_voice
 from bursar.platform.database import Connection
 from bursar.platform.errors import Conflict, Invalid, Missing, Rejected
+from bursar.platform.voice import check_voice
 from bursar.programs.model import Program
 
 _PAGE: Final = 1_000

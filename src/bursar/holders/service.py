@@ -28,13 +28,13 @@ from bursar.holders.model import (
     Wanted,
     folded,
 )
-from bursar.ledger import MAX_AMOUNT, Ledger, Page
-from bursar.ledger.reading.wallets import check_limit
-from bursar.ledger.service import check_voice
+from bursar.ledger import MAX_AMOUNT, Ledger
 from bursar.platform.arrays import texts
 from bursar.platform.collector import paused_collector
 from bursar.platform.database import Connection
 from bursar.platform.errors import Invalid, Missing, Rejected
+from bursar.platform.pages import Page, check_limit, place_of
+from bursar.platform.voice import check_voice
 
 _STRETCH: Final = 10_000
 _NAMED: Final = 5
@@ -127,7 +127,7 @@ class Holders:
         for field in (wanted.status, wanted.tier) if wanted is not None else ():
             if field is not None and not (isinstance(field, str) and field.isprintable()):
                 raise Invalid("holder_filter", "a status or tier to look for is printable text")
-        after = 0 if cursor is None else _place(cursor)
+        after = 0 if cursor is None else place_of(cursor)
         async with self._database.connection() as connection:
             found = await store.list_holders(connection, wanted or Wanted(), after, limit + 1)
         following = str(found[limit - 1].holder_id) if len(found) > limit else None
@@ -143,7 +143,7 @@ class Holders:
     ) -> Page[Past]:
         """List what was in force of a holder before, the newest first (H1)."""
         check_limit(limit)
-        before = _MOST_HISTORY if cursor is None else _place(cursor, _MOST_HISTORY)
+        before = _MOST_HISTORY if cursor is None else place_of(cursor, _MOST_HISTORY)
         name, number = named(external_id, holder_id)
         async with self._database.snapshot() as connection:
             holder = await store.find(connection, name, number)
@@ -336,11 +336,3 @@ def _nobody(external_id: str, now: datetime) -> Holder:
         0, external_id, None, None, None, None, now, DEFAULT_STATUS, "", False, None, None, None,
         "{}", now, 0,
     )  # fmt: skip
-
-
-def _place(cursor: str, most: int = MAX_AMOUNT) -> int:
-    """Read a cursor that an earlier page gave."""
-    sound = isinstance(cursor, str) and cursor.isascii() and cursor.isdigit() and len(cursor) < 20
-    if not sound or int(cursor) > most:
-        raise Invalid("cursor", "the cursor is not one that a page gave", cursor=str(cursor)[:80])
-    return int(cursor)

@@ -45,8 +45,9 @@ from bursar.ledger.model import (
 )
 from bursar.ledger.reading.explain import Explanation
 from bursar.ledger.reading.follow import Handler, Lag, Posted
-from bursar.ledger.reading.wallets import Filter, Page, Posting, Total
+from bursar.ledger.reading.wallets import Filter, Posting, Total
 from bursar.ledger.service import Ledger
+from bursar.platform.pages import Page
 
 __all__ = [
     "MAX_AMOUNT",

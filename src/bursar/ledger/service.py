@@ -24,12 +24,12 @@ from bursar.ledger.posting.sweep import sweep
 from bursar.ledger.reading import wallets as reading
 from bursar.ledger.reading.explain import Explanation, explain
 from bursar.ledger.reading.follow import Handler, Lag, follow_once, read_lag
-from bursar.ledger.reading.wallets import Filter, Page, Posting, Total
+from bursar.ledger.reading.wallets import Filter, Posting, Total
 from bursar.platform.database import Connection, Database
 from bursar.platform.errors import Conflict, Invalid, Missing
+from bursar.platform.pages import Page
 from bursar.platform.settings import Settings, load_settings
-
-_MAX_REASON = 500
+from bursar.platform.voice import check_voice
 
 
 class Ledger:
@@ -283,14 +283,3 @@ class Ledger:
                 raise Missing("asset_unknown", f"there is no asset {asset!r}", asset=asset)
             key, name = await reading.find_wallet(connection, found, holder, holder_id)
             yield connection, found, key, name
-
-
-def check_voice(actor: str, reason: str) -> None:
-    """Refuse a posting that does not say who and why."""
-    for name, text, most in (("actor", actor, 200), ("reason", reason, _MAX_REASON)):
-        if not isinstance(text, str) or not 0 < len(text) <= most or not text.isprintable():
-            raise Invalid(
-                "posting_voice",
-                f"a posting's {name} is 1 to {most} printable characters",
-                field=name,
-            )

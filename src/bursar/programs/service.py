@@ -5,9 +5,9 @@ from datetime import datetime
 
 from bursar.holders import Holders
 from bursar.ledger import Ledger
-from bursar.ledger.reading.wallets import check_limit
 from bursar.platform.database import Connection
 from bursar.platform.errors import Missing
+from bursar.platform.pages import check_limit
 from bursar.programs import definitions, store
 from bursar.programs.claims.claim import ClaimAnswer, claim
 from bursar.programs.due import CHUNK

@@ -16,9 +16,10 @@ from psycopg.types.numeric import Int4, Int8
 
 from bursar.ledger.model import Entry
 from bursar.ledger.posting import store
-from bursar.ledger.reading.wallets import QUERIES, Posting, check_limit
+from bursar.ledger.reading.wallets import QUERIES, Posting
 from bursar.platform.arrays import int8s
 from bursar.platform.database import Connection, Database, fetch
+from bursar.platform.pages import check_limit
 
 _LARGEST: Final = 20_000
 """A follower is handed at most about so many entries at a time, and always whole postings."""

@@ -8,7 +8,7 @@ their entries come later.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Literal
 
 import msgspec
 from psycopg.types.numeric import Int4, Int8
@@ -35,23 +35,13 @@ from bursar.ledger.posting import store
 from bursar.platform.arrays import int8s, texts
 from bursar.platform.database import Connection, fetch
 from bursar.platform.errors import Invalid, Missing
+from bursar.platform.pages import Page, check_limit
 from bursar.platform.sql import Queries
 
 QUERIES: Final = Queries("bursar.ledger.reading", "queries.sql")
 
-T = TypeVar("T")
-
-MAX_PAGE: Final = 1_000
-
 _END: Final = (MAX_AMOUNT, MAX_AMOUNT, 2**31 - 1, MAX_AMOUNT)
 """A place in the journal that no entry comes after: posting, holder, asset, seq."""
-
-
-class Page(msgspec.Struct, Generic[T], frozen=True):
-    """A part of a list; ``cursor`` asks for the part that follows, None at the end."""
-
-    items: tuple[T, ...]
-    cursor: str | None
 
 
 class Total(msgspec.Struct, frozen=True):
@@ -272,12 +262,6 @@ def _before(instant: datetime) -> datetime:
 def _is_text(value: object) -> bool:
     """Could a row of the database say this?"""
     return type(value) is str and value.isprintable()
-
-
-def check_limit(limit: int) -> None:
-    """Refuse a page that is empty or too large."""
-    if type(limit) is not int or not 1 <= limit <= MAX_PAGE:
-        raise Invalid("page_limit", f"a page has 1 to {MAX_PAGE} items", limit=limit)
 
 
 def _check_filter(wanted: Filter) -> None:

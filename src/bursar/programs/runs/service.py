@@ -11,10 +11,10 @@ from bursar.holders import Holders
 from bursar.holders.store_people import highest_holder_id
 from bursar.ledger import MAX_AMOUNT, Ledger, Policy
 from bursar.ledger.reading.given import read_given
-from bursar.ledger.reading.wallets import check_limit
-from bursar.ledger.service import check_voice
 from bursar.platform.database import Connection
 from bursar.platform.errors import Conflict, Invalid, Missing, Rejected
+from bursar.platform.pages import check_limit
+from bursar.platform.voice import check_voice
 from bursar.programs import store
 from bursar.programs.due import CHUNK, begin, first_state, imagine, new_run, take_up
 from bursar.programs.model import Calendar, InForce, Period, RunId, RunKind, RunState

@@ -4,9 +4,9 @@ from collections.abc import Collection
 from typing import Final
 
 from bursar.ledger import Policy
-from bursar.ledger.service import check_voice
 from bursar.platform.database import Connection
 from bursar.platform.errors import Conflict, Invalid, Missing, Rejected
+from bursar.platform.voice import check_voice
 from bursar.programs import store as programs
 from bursar.programs.model import RunId, RunKind, RunState
 from bursar.programs.runs import store
