@@ -38,6 +38,8 @@ _COMMANDS: Final = {
     "alerts": "List the matters that operators should know of, and close them.",
     "outage": "Declare windows in which holders could not act.",
     "tick": "Plan all that is due now, and do it.",
+    "serve": "Serve the HTTP API.",
+    "up": "Everything in one: the database, the API and a worker.",
     "worker": "Keep doing what is due, until told to stop.",
     "sweep": "Put into the books what time has done: lapses and expiries.",
     "verify": "Check the books: every chain, balance, hold, lot and total.",

@@ -32,6 +32,7 @@ EXIT_CODES: Final[dict[Family, int]] = {
     "conflict": 5,
     "unavailable": 6,
     "broken": 70,
+    "denied": 7,
 }
 
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT}

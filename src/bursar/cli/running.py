@@ -11,11 +11,11 @@ from typing import Annotated, Final, TypeVar
 import typer
 
 from bursar.cli import errors, output, run_view
-from bursar.cli.logs import log_to_stderr
 from bursar.cli.progress import Meter, meter
 from bursar.cli.session import asset_named, with_ledger
 from bursar.ledger import Ledger
 from bursar.platform.errors import Invalid, Unavailable
+from bursar.platform.logs import log_to_stderr
 from bursar.platform.settings import load_settings
 from bursar.programs.model import RunId, RunState
 from bursar.programs.runs.execute import LANES

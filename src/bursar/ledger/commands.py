@@ -28,7 +28,11 @@ class Command(
     forbid_unknown_fields=True,
     omit_defaults=True,
 ):
-    """What every command has. ``effective_at`` may lie in the past, never in the future."""
+    """What every command has. ``effective_at`` may lie in the past, never in the future.
+
+    ``reason`` is why, where a batch does not have one reason for all; it stands on the posting, and
+    the same command for another reason is a replay.
+    """
 
     asset: str
     reference: str
@@ -38,6 +42,7 @@ class Command(
     source: str | None = None
     metadata: dict[str, Any] | None = None
     effective_at: datetime | None = None
+    reason: str | None = None
 
 
 class Credit(Command, frozen=True, kw_only=True, tag="credit"):

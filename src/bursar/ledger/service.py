@@ -29,7 +29,7 @@ from bursar.platform.database import Connection, Database
 from bursar.platform.errors import Conflict, Invalid, Missing
 from bursar.platform.pages import Page
 from bursar.platform.settings import Settings, load_settings
-from bursar.platform.voice import check_voice
+from bursar.platform.voice import check_voice, is_reason
 
 
 class Ledger:
@@ -95,7 +95,7 @@ class Ledger:
                 size=len(commands),
             )
         check_voice(actor, reason)
-        return await self._poster.post([Order(c, actor, reason) for c in commands], tx)
+        return await self._poster.post([_order(c, actor, reason) for c in commands], tx)
 
     async def distribute(
         self, given: Distribution, *, actor: str, reason: str, tx: Connection | None = None
@@ -117,7 +117,7 @@ class Ledger:
         check_voice(actor, reason)
         if isinstance(command, Command) and command.group is not None:
             command = msgspec.structs.replace(command, group=None)
-        return await self._group_commit.submit(Order(command, actor, reason))
+        return await self._group_commit.submit(_order(command, actor, reason))
 
     async def add_asset(self, code: str, *, scale: int = 0, tx: Connection | None = None) -> Asset:
         """Add a kind of credit; the same again is no error, another scale is a `Conflict`.
@@ -283,3 +283,9 @@ class Ledger:
                 raise Missing("asset_unknown", f"there is no asset {asset!r}", asset=asset)
             key, name = await reading.find_wallet(connection, found, holder, holder_id)
             yield connection, found, key, name
+
+
+def _order(command: AnyCommand, actor: str, reason: str) -> Order:
+    """Let a command that has a reason of its own be posted for it."""
+    own = command.reason if isinstance(command, Command) else None
+    return Order(command, actor, own if own is not None and is_reason(own) else reason)

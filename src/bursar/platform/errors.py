@@ -14,7 +14,7 @@ code nor the family ever says how an edge will show it.
 
 from typing import ClassVar, Literal
 
-Family = Literal["invalid", "missing", "rejected", "conflict", "unavailable", "broken"]
+Family = Literal["invalid", "missing", "rejected", "conflict", "unavailable", "broken", "denied"]
 
 
 class BursarError(Exception):
@@ -33,6 +33,12 @@ class Invalid(BursarError):
     """Malformed: no change of the world would make this request acceptable."""
 
     family = "invalid"
+
+
+class Denied(BursarError):
+    """Who asks may not, or is not known; other credentials may."""
+
+    family = "denied"
 
 
 class Missing(BursarError):

@@ -12,6 +12,14 @@
 | `BURSAR_DRY_RUN`            | `on`: runs only count what they would give; else `off`   |
 | `BURSAR_CHUNK`              | holders in a part of a run, 1 to 10000                   |
 | `BURSAR_TICK_S`             | seconds from one look of a worker at what is due to the next |
+| `BURSAR_HOST`, `BURSAR_PORT` | where the API listens, 127.0.0.1 and 8600                |
+| `BURSAR_PROCESSES`          | processes of the API, 1 to 64                            |
+| `BURSAR_MAX_BODY`           | bytes of a request's body at most                        |
+| `BURSAR_TRUSTED_PROXIES`    | addresses whose X-Forwarded-For is believed, `*` for all |
+| `BURSAR_ACCESS_LOG`         | `on`: every request is logged, not only slow and failed ones |
+| `BURSAR_OPEN_METRICS`       | `on`: /metrics asks for no key                           |
+| `BURSAR_KEY_PER_MINUTE`     | requests a minute with one API key                       |
+| `BURSAR_HOLDER_PER_MINUTE`  | requests a minute of one holder                          |
 """
 
 import os
@@ -36,6 +44,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     chunk: int = 10_000
     tick_s: int = 60
+    host: str = "127.0.0.1"
+    port: int = 8600
+    processes: int = 1
+    max_body: int = 8 * 1024 * 1024
+    trusted_proxies: str = ""
+    access_log: bool = False
+    open_metrics: bool = False
+    key_per_minute: int = 600_000
+    holder_per_minute: int = 120
 
     def __repr__(self) -> str:
         where = "server" if self.database_url else str(self.data_dir)
@@ -69,6 +86,15 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         dry_run=_switch(env, "BURSAR_DRY_RUN", on=False),
         chunk=_number(env, "BURSAR_CHUNK", 10_000, 10_000),
         tick_s=_number(env, "BURSAR_TICK_S", 60, 86_400),
+        host=env.get("BURSAR_HOST") or "127.0.0.1",
+        port=_number(env, "BURSAR_PORT", 8600, 65_535),
+        processes=_number(env, "BURSAR_PROCESSES", 1, 64),
+        max_body=_number(env, "BURSAR_MAX_BODY", 8 * 1024 * 1024, 256 * 1024 * 1024),
+        trusted_proxies=env.get("BURSAR_TRUSTED_PROXIES") or "",
+        access_log=_switch(env, "BURSAR_ACCESS_LOG", on=False),
+        open_metrics=_switch(env, "BURSAR_OPEN_METRICS", on=False),
+        key_per_minute=_number(env, "BURSAR_KEY_PER_MINUTE", 600_000, 100_000_000),
+        holder_per_minute=_number(env, "BURSAR_HOLDER_PER_MINUTE", 120, 100_000_000),
     )
 
 

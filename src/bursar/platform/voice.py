@@ -12,6 +12,11 @@ MAX_REASON: Final = 500
 _CHANNELS: Final = ("cli", "api", "console")
 
 
+def is_reason(text: object) -> bool:
+    """Say whether this can be a reason."""
+    return isinstance(text, str) and 0 < len(text) <= MAX_REASON and text.isprintable()
+
+
 def check_voice(actor: str, reason: str) -> None:
     """Refuse what does not say who and why; raises `Invalid` ``posting_voice``."""
     for name, text, most in (("actor", actor, MAX_ACTOR), ("reason", reason, MAX_REASON)):

@@ -33,6 +33,7 @@ from bursar.ledger.model import (
     Status,
     WalletState,
 )
+from bursar.platform.voice import MAX_REASON, is_reason
 
 MAX_TEXT: Final = 200
 MAX_METADATA: Final = 4096
@@ -62,6 +63,8 @@ def _examine_common(command: AnyCommand) -> Refusal | None:
     for name in _OPTIONAL_TEXTS:
         if (text := getattr(command, name)) is not None and not _is_text(text):
             return _text(name)
+    if command.reason is not None and not is_reason(command.reason):
+        return invalid("reason", f"must be 1 to {MAX_REASON} printable characters")
     if command.effective_at is not None and not _is_instant(command.effective_at):
         return invalid("effective_at", "must be an instant with a time zone")
     return None if command.metadata is None else examine_metadata(command.metadata)

@@ -1,0 +1,52 @@
+"""Putting the HTTP application together."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.types import ASGIApp
+
+from bursar.api.call import Call
+from bursar.api.gate import Gate
+from bursar.api.guard import authorize
+from bursar.api.openapi import CONFIG
+from bursar.api.problems import HANDLERS
+from bursar.api.routes import ROUTES
+from bursar.api.segments import is_segment, read_segment
+from bursar.api.services import Services
+from bursar.api.telemetry import Telemetry
+from bursar.platform.settings import Settings
+
+Opener = Callable[[], Awaitable[Services]]
+
+
+def application(open_services: Opener, settings: Settings) -> Litestar:
+    """Make the application; its services are opened when it starts, closed when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        services = await open_services()
+        app.state.services = services
+        try:
+            yield
+        finally:
+            await services.close()
+
+    return Litestar(
+        route_handlers=ROUTES,
+        lifespan=[lifespan],
+        guards=[authorize],
+        exception_handlers=HANDLERS,
+        request_class=Call,
+        request_max_body_size=settings.max_body,
+        type_decoders=[(is_segment, read_segment)],
+        openapi_config=CONFIG,
+        logging_config=None,
+    )
+
+
+def behind_gate(app: Litestar, settings: Settings) -> ASGIApp:
+    """Put the gate in front of the application."""
+    telemetry = Telemetry()
+    app.state.telemetry = telemetry
+    return Gate(app, telemetry, max_body=settings.max_body, access_log=settings.access_log)

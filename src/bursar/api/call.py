@@ -1,0 +1,53 @@
+"""One request: who calls, and what the headers that every endpoint shares say."""
+
+from typing import Any, Final, TypeVar
+
+from litestar import Request
+
+from bursar.access import Caller
+from bursar.api.services import Services
+from bursar.platform.errors import Invalid
+
+_LONGEST_KEY: Final = 200
+
+T = TypeVar("T")
+
+
+class Call(Request[Any, Any, Any]):
+    """A request as the handlers see it."""
+
+    @property
+    def services(self) -> Services:
+        """The capabilities."""
+        services: Services = self.scope["litestar_app"].state.services
+        return services
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls; only behind `authorize`."""
+        caller: Caller = self.scope["caller"]  # type: ignore[typeddict-item]
+        return caller
+
+    @property
+    def holder(self) -> str:
+        """Whose token this is, by the app's own id."""
+        holder = self.caller.holder
+        if holder is None:
+            raise Invalid("credential_invalid", "this is no holder's token")
+        return holder
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The `Idempotency-Key`; raises `Invalid` ``idempotency_key`` for what is none."""
+        key = self.headers.get("idempotency-key")
+        if key is None:
+            return None
+        if len(key) > 1 and key[0] == key[-1] == '"':  # written as a structured field
+            key = key[1:-1]
+        if not 0 < len(key) <= _LONGEST_KEY or not key.isprintable():
+            raise Invalid(
+                "idempotency_key",
+                f"an Idempotency-Key is 1 to {_LONGEST_KEY} printable characters",
+                field="Idempotency-Key",
+            )
+        return key

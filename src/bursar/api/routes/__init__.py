@@ -1,0 +1,14 @@
+"""The endpoints, one file a subject; each translates, and asks a capability."""
+
+from typing import Final
+
+from litestar.handlers import BaseRouteHandler
+
+from bursar.api.routes import assets, postings, system, wallets
+
+ROUTES: Final[list[BaseRouteHandler]] = [
+    *system.ROUTES,
+    *assets.ROUTES,
+    *postings.ROUTES,
+    *wallets.ROUTES,
+]

@@ -1,0 +1,125 @@
+"""Movements: one command, a batch of them, and the journal (L2, L3, L9)."""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Response, get, post
+from litestar.handlers import BaseRouteHandler
+from litestar.params import Parameter
+
+from bursar.api.call import Call
+from bursar.api.scopes import APPS, READERS
+from bursar.api.wire.entries import EntryPage, Receipt, Refused, answer_of, entry_view
+from bursar.ledger import MAX_BATCH, AnyCommand, Kind, Status
+from bursar.ledger.model import as_error
+from bursar.platform.errors import Invalid
+from bursar.platform.pages import MAX_PAGE
+
+_REASON: Final = "over HTTP"
+_COMMAND: Final[msgspec.json.Decoder[AnyCommand]] = msgspec.json.Decoder(AnyCommand)
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Up to 10,000 commands in one transaction, each answered for itself.
+
+    Commands that share a ``group`` are applied together or not at all. ``reason`` is for those
+    that name none of their own.
+    """
+
+    commands: Annotated[list[AnyCommand], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
+    reason: str = _REASON
+
+
+class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of each command, in the order of the commands."""
+
+    results: list[Receipt | Refused]
+    applied: int
+    replayed: int
+    refused: int
+
+
+@post("/v1/postings", opt={"scopes": APPS}, tags=["Postings"])
+async def post_command(request: Call) -> Response[Receipt]:
+    """Move credit by one command.
+
+    It is applied once, however often it is sent: the same reference with the same content is
+    answered as the first time, with status 200 and ``replayed``. Without a ``reference`` the
+    `Idempotency-Key` is it.
+    """
+    command = _read(await request.body(), request.idempotency_key)
+    result = await request.services.ledger.submit(
+        command, actor=request.caller.actor, reason=command.reason or _REASON
+    )
+    if result.entry is None:
+        assert result.refusal is not None  # noqa: S101 - what has no entry was refused
+        raise as_error(result.refusal)
+    view = entry_view(result.entry, asset=command.asset, holder=command.holder)
+    receipt = Receipt(status=result.status, entry=view)
+    return Response(receipt, status_code=201 if result.status is Status.APPLIED else 200)
+
+
+@post("/v1/postings/bulk", opt={"scopes": APPS}, tags=["Postings"], status_code=200)
+async def post_batch(request: Call, data: Batch) -> BatchAnswer:
+    """Move credit by up to 10,000 commands in one transaction.
+
+    A refused command does not hold up the others; whoever sends the batch again is answered with
+    ``replayed`` for what is in the books. Every command carries its own reference.
+    """
+    results = await request.services.ledger.post(
+        data.commands, actor=request.caller.actor, reason=data.reason
+    )
+    answers = [
+        answer_of(result, asset=command.asset, holder=command.holder)
+        for command, result in zip(data.commands, results, strict=True)
+    ]
+    statuses = [result.status for result in results]
+    applied, replayed = statuses.count(Status.APPLIED), statuses.count(Status.REPLAYED)
+    return BatchAnswer(
+        results=answers,
+        applied=applied,
+        replayed=replayed,
+        refused=len(results) - applied - replayed,
+    )
+
+
+@get("/v1/journal", opt={"scopes": READERS}, tags=["Postings"])
+async def read_journal(
+    request: Call,
+    kind: Kind | None = None,
+    limit: Annotated[int, Parameter(ge=1, le=MAX_PAGE)] = 50,
+    cursor: str | None = None,
+) -> EntryPage:
+    """List the entries of all wallets, of one kind or all, the newest posting first."""
+    ledger = request.services.ledger
+    page = await ledger.journal(kind=kind, limit=limit, cursor=cursor)
+    codes: dict[int, str] = {asset.asset_id: asset.code for asset in await ledger.assets()}
+    names = await ledger.holders({entry.holder_id for entry in page.items})
+    items = [
+        entry_view(e, asset=codes[e.asset_id], holder=names.get(e.holder_id)) for e in page.items
+    ]
+    return EntryPage(items=items, cursor=page.cursor)
+
+
+def _read(body: bytes, key: str | None) -> AnyCommand:
+    """Read a command; where it has no reference, the key is it (L3)."""
+    try:
+        return _COMMAND.decode(body)
+    except msgspec.ValidationError as error:
+        given = msgspec.json.decode(body)
+        if key is None or not isinstance(given, dict) or "reference" in given:
+            raise Invalid("request_invalid", str(error)) from None
+        return _with_reference(given, key)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Invalid("request_invalid", f"the body is no JSON: {error}") from None
+
+
+def _with_reference(given: dict[str, Any], key: str) -> AnyCommand:
+    try:
+        command: AnyCommand = msgspec.convert(given | {"reference": key}, AnyCommand)
+    except msgspec.ValidationError as error:
+        raise Invalid("request_invalid", str(error)) from None
+    return command
+
+
+ROUTES: Final[list[BaseRouteHandler]] = [post_command, post_batch, read_journal]

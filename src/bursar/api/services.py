@@ -1,0 +1,52 @@
+"""What the API serves: every capability, on one pool of connections."""
+
+from pathlib import Path
+from typing import Final, Self
+
+from bursar.access import Access, Limiter
+from bursar.economy.clock import TestClock
+from bursar.economy.service import EconomyService
+from bursar.holders import Holders
+from bursar.ledger import Ledger
+from bursar.platform.settings import Settings
+from bursar.programs.service import Programs
+from bursar.programs.switches import Switches
+from bursar.trail import Trail
+
+_CONNECTIONS: Final = 10
+
+
+class Services:
+    """The capabilities of one economy, as one process of the API uses them."""
+
+    def __init__(self, ledger: Ledger, settings: Settings) -> None:
+        self.settings = settings
+        self.ledger = ledger
+        self.holders = Holders(ledger)
+        switches = Switches(enabled=settings.programs, dry_run=settings.dry_run)
+        self.programs = Programs(ledger, chunk=settings.chunk, switches=switches)
+        self.economy = EconomyService(ledger, self.programs)
+        self.clock = TestClock(ledger, self.programs)
+        self.access = Access(
+            ledger.database,
+            key_per_minute=settings.key_per_minute,
+            holder_per_minute=settings.holder_per_minute,
+        )
+        self.limiter = Limiter(ledger.database)
+        self.trail = Trail(ledger.database)
+
+    @classmethod
+    async def open(cls, where: str | Path | None, settings: Settings) -> Self:
+        """Open the ledger and what stands on it; raises what `Ledger.open` raises."""
+        ledger = await Ledger.open(where, settings=settings, max_connections=_CONNECTIONS)
+        return cls(ledger, settings)
+
+    async def check(self) -> None:
+        """Make sure that the database answers with a schema that this program may work on."""
+        async with self.ledger.database.connection() as connection:
+            await connection.execute("select 1")
+
+    async def close(self) -> None:
+        """Finish what was accepted, and give the connections back."""
+        await self.access.close()
+        await self.ledger.close()
