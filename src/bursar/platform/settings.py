@@ -12,6 +12,8 @@
 | `BURSAR_DRY_RUN`            | `on`: runs only count what they would give; else `off`   |
 | `BURSAR_CHUNK`              | holders in a part of a run, 1 to 10000                   |
 | `BURSAR_TICK_S`             | seconds from one look of a worker at what is due to the next |
+| `BURSAR_KEY_PER_MINUTE`     | requests a minute of an API key without a rate of its own |
+| `BURSAR_HOLDER_PER_MINUTE`  | requests a minute of a holder, with any number of tokens |
 """
 
 import os
@@ -36,6 +38,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     chunk: int = 10_000
     tick_s: int = 60
+    key_per_minute: int = 600_000
+    holder_per_minute: int = 120
 
     def __repr__(self) -> str:
         where = "server" if self.database_url else str(self.data_dir)
@@ -69,6 +73,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         dry_run=_switch(env, "BURSAR_DRY_RUN", on=False),
         chunk=_number(env, "BURSAR_CHUNK", 10_000, 10_000),
         tick_s=_number(env, "BURSAR_TICK_S", 60, 86_400),
+        key_per_minute=_number(env, "BURSAR_KEY_PER_MINUTE", 600_000, 100_000_000),
+        holder_per_minute=_number(env, "BURSAR_HOLDER_PER_MINUTE", 120, 100_000_000),
     )
 
 
