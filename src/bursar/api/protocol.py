@@ -1,6 +1,5 @@
 """HTTP's lower half, bounded: how much a client may send before the application sees it.
 
-
 uvicorn's parser takes headers without end, as slowly as they come. Here a request's head has a size
 and a number of headers, and the whole request a time; whoever exceeds them is told so, and the
 connection is closed. One look every second at each connection costs its requests nothing.
