@@ -57,7 +57,8 @@ class _Types:
 
     def __init__(self, types: Iterable[Any]) -> None:
         self._types = list({repr(kind): kind for kind in types}.values())
-        schemas, self.components = schemas_of(self._types)
+        found = msgspec.json.encode(schemas_of(self._types))  # tuples are lists from here on
+        schemas, self.components = msgspec.json.decode(found)
         self._schemas = {
             repr(kind): schema for kind, schema in zip(self._types, schemas, strict=True)
         }

@@ -127,7 +127,7 @@ def _section(document: Mapping[str, Any], tag: Schema, found: Found) -> str:
 
 
 def _operation(document: Mapping[str, Any], path: str, method: str, told: Schema) -> str:
-    shown = re.sub(r"\{(\w+)\}", r"<i>{\1}</i>", escape(path)).replace("/", "/<wbr>")
+    shown = re.sub(r"\{(\w+)\}", r"<i>{\1}</i>", escape(path).replace("/", "/<wbr>"))
     name = told["operationId"]
     parts = [
         f'<article id="{name}"><h3><a href="#{name}">{escape(told["summary"])}</a></h3>',
@@ -169,7 +169,7 @@ def _shape(document: Mapping[str, Any], schema: Schema) -> str:
         return f'<p class="oneof">{_type(schema)}</p>'
     name = schema["$ref"].removeprefix(PREFIX)
     component = document["components"]["schemas"][name]
-    return f"<p>{_inline(component.get('description', ''))}</p>{_fields(component)}"
+    return _prose(component.get("description", "")) + _fields(component)
 
 
 def _fields(component: Schema) -> str:
@@ -234,7 +234,7 @@ _EXAMPLES: Final = {
 def _types(document: Mapping[str, Any]) -> str:
     parts = "".join(
         f'<article class="type" id="type-{name}"><h3><a href="#type-{name}">{name}</a></h3>'
-        f"<p>{_inline(component.get('description', ''))}</p>{_fields(component)}</article>"
+        f"{_prose(component.get('description', ''))}{_fields(component)}</article>"
         for name, component in document["components"]["schemas"].items()
     )
     return f'<section id="types"><h2>Types</h2>{parts}</section>'

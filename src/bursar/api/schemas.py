@@ -7,6 +7,7 @@ an answer has all its fields, and what the domain says of amounts.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from inspect import cleandoc
 from typing import Any, Final
 
 import msgspec
@@ -45,6 +46,9 @@ def schemas_of(types: Iterable[Any]) -> tuple[list[Schema], dict[str, Schema]]:
     for name, schema in components.items():
         if "." in name or "_" in name:
             raise LookupError(f"two types of the wire share a name: {name}")
+        schema.pop("title", None)
+        if "description" in schema:
+            schema["description"] = said(schema["description"])
         if name in structs:
             _refine(schema, structs[name])
     found = list(schemas)
@@ -55,7 +59,7 @@ def schemas_of(types: Iterable[Any]) -> tuple[list[Schema], dict[str, Schema]]:
 
 def said(docstring: str) -> str:
     """Turn a docstring into text for developers: paragraphs, lists, no ids of requirements."""
-    text = _IDS.sub("", docstring).replace("``", "`")
+    text = _IDS.sub("", cleandoc(docstring)).replace("``", "`")
     return re.sub(r"(?<!\n)\n(?!\n|- )", " ", text).strip()
 
 
@@ -127,8 +131,6 @@ def _inner(kind: inspect.Type) -> tuple[inspect.Type, ...]:
 def _refine(schema: Schema, struct: inspect.StructType) -> None:
     """Add to a struct's schema what msgspec does not say."""
     name = struct.cls.__name__
-    schema.pop("title", None)
-    schema["description"] = said(schema.get("description", "")).replace("\n\n", " ")
     if struct.cls.__struct_config__.omit_defaults:
         schema["x-omits"] = True
     for field in struct.fields:

@@ -31,7 +31,7 @@ def read_reference(request: Call) -> Response[bytes]:
     """Read this document as a page; it needs nothing from elsewhere."""
     return Response(
         request.app.state.published.page,
-        media_type="text/html; charset=utf-8",
+        media_type=MediaType.HTML,
         headers={"content-security-policy": POLICY, "referrer-policy": "no-referrer"},
     )
 
