@@ -11,7 +11,7 @@ from bursar.access import Caller
 from bursar.api.call import Call
 from bursar.api.scopes import APPS, READERS
 from bursar.api.services import Services
-from bursar.api.wire.entries import EntryPage, Receipt, Refused, answer_of, entry_view
+from bursar.api.wire.entries import EntryPage, Outcome, Receipt, entry_view, outcome_of
 from bursar.ledger import MAX_BATCH, AnyCommand, Kind, Refusal, Status
 from bursar.ledger.model import as_error
 from bursar.platform.errors import Invalid
@@ -36,7 +36,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What became of each command, in the order of the commands."""
 
-    results: list[Receipt | Refused]
+    results: list[Outcome]
     applied: int
     replayed: int
     refused: int
@@ -45,7 +45,11 @@ class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
 PATH: Final = "/v1/postings"
 
 
-@post(PATH, opt={"scopes": APPS}, tags=["Postings"])
+@post(
+    PATH,
+    opt={"scopes": APPS, "body": AnyCommand, "answers": {201: Receipt, 200: Receipt}},
+    tags=["Postings"],
+)
 async def post_command(request: Call) -> Response[bytes]:
     """Move credit by one command.
 
@@ -84,7 +88,7 @@ async def post_batch(request: Call, data: Batch) -> BatchAnswer:
         data.commands, actor=request.caller.actor, reason=data.reason
     )
     answers = [
-        answer_of(result, asset=command.asset, holder=command.holder)
+        outcome_of(result, asset=command.asset, holder=command.holder)
         for command, result in zip(data.commands, results, strict=True)
     ]
     statuses = [result.status for result in results]
