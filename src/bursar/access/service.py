@@ -277,7 +277,7 @@ def _told(key: Key) -> dict[str, object]:
     return {
         "name": key.name,
         "owner": key.owner,
-        "scopes": sorted(key.scopes),
+        "scopes": key.scopes,
         "per_minute": key.per_minute,
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,

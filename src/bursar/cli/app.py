@@ -36,6 +36,8 @@ _COMMANDS: Final = {
     "next": "Tell what comes next to a holder from every program.",
     "history": "List what programs have given to a holder.",
     "alerts": "List the matters that operators should know of, and close them.",
+    "key": "API keys: add, list, rotate, revoke.",
+    "token": "Tokens of holders: issue one, rotate the secret that signs them.",
     "outage": "Declare windows in which holders could not act.",
     "tick": "Plan all that is due now, and do it.",
     "worker": "Keep doing what is due, until told to stop.",
