@@ -40,7 +40,7 @@ async def open_database(
 async def _greet(connection: Connection) -> None:
     """Refuse a server that cannot carry the books, and see whether they were moved to it.
 
-    A restore by other means than `bursar db restore` is thus noticed at the first opening:
+    A restore by other means than `bursar restore` is thus noticed at the first opening:
     followers of the journal need a new epoch where transaction numbers begin anew.
     """
     server = await store.identify_server(connection)
