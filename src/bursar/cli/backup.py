@@ -9,7 +9,7 @@ from bursar.cli import output
 from bursar.cli.progress import meter
 from bursar.cli.session import Json, Where, must_exist, place, single_command
 from bursar.platform import backup as backups
-from bursar.platform.place import reach
+from bursar.platform.place import reach_owner
 
 app = single_command()
 
@@ -28,7 +28,7 @@ def backup(
     found = place(where)
     must_exist(found)
     with meter("backing up"):
-        made = backups.back_up(reach(found).owner_url, file, postgres_bin=found.postgres_bin)
+        made = backups.back_up(reach_owner(found).owner_url, file, postgres_bin=found.postgres_bin)
     size = file.stat().st_size
     if as_json:
         shape = {"file": str(file), "bytes": size, "schema": made.schema_version}

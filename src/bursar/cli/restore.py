@@ -12,7 +12,7 @@ from bursar.cli.session import Json, Where, place, single_command
 from bursar.cli.verify import check_all, show_report
 from bursar.platform import backup as backups
 from bursar.platform.errors import Invalid
-from bursar.platform.place import reach
+from bursar.platform.place import reach_owner
 
 app = single_command()
 
@@ -34,18 +34,18 @@ def restore(
     """Bring a backup back, all of it or nothing, then check the books.
 
     Into an empty database, unless you say --replace. Followers of the journal go on where they
-    were when the backup was made: nothing is sent a second time.
+    were when the backup was made: what they had sent by then is not sent again.
     """
     found = place(where if into is None else into)
     backups.inspect(file)  # before a directory is made for it
     if replace and not yes:
         _confirm("Give up what is in the database now?")
     with meter("restoring"):
-        address = reach(found)
+        address = reach_owner(found)
         done = backups.restore(
             file, address.owner_url, replace=replace, postgres_bin=found.postgres_bin
         )
-    report = check_all(address.url)
+    report = check_all(address.owner_url if found.pooled else address.url)
     if as_json:
         shape = {"schema": done.manifest.schema_version, "migrated": done.migrated}
         output.emit({"file": str(file)} | shape | {"ok": report.ok, "verify": report})
