@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from bursar.access import Access, Limiter
+from bursar.api.patience import Turnstile
 from bursar.economy.clock import TestClock
 from bursar.economy.service import EconomyService
 from bursar.holders import Holders
@@ -34,6 +35,7 @@ class Services:
         )
         self.limiter = Limiter(ledger.database)
         self.trail = Trail(ledger.database)
+        self.turnstile = Turnstile()
 
     @classmethod
     async def open(cls, where: str | Path | None, settings: Settings) -> Self:

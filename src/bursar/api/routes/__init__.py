@@ -4,11 +4,14 @@ from typing import Final
 
 from litestar.handlers import BaseRouteHandler
 
-from bursar.api.routes import assets, postings, system, wallets
+from bursar.api.routes import assets, grants, postings, programs, runs, system, wallets
 
 ROUTES: Final[list[BaseRouteHandler]] = [
     *system.ROUTES,
     *assets.ROUTES,
     *postings.ROUTES,
     *wallets.ROUTES,
+    *programs.ROUTES,
+    *runs.ROUTES,
+    *grants.ROUTES,
 ]
