@@ -41,7 +41,9 @@ async def list_assets(request: Call) -> AssetList:
 @post("/v1/assets", opt={"scopes": ADMINS}, tags=["Assets"])
 async def add_asset(request: Call, data: NewAsset) -> AssetView:
     """Add a kind of credit; the same again is no error, another scale is a conflict."""
-    added = await request.services.ledger.add_asset(data.code, scale=data.scale)
+    added = await request.services.ledger.add_asset(
+        data.code, scale=data.scale, actor=request.caller.actor, reason=data.reason
+    )
     return AssetView(code=added.code, scale=added.scale)
 
 

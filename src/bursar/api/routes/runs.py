@@ -123,7 +123,9 @@ async def approve_run(request: Call, run: Segment, data: Approval) -> RunView:
     person.
     """
     run_id = run_id_of(run)
-    await request.services.programs.runs.approve(run_id, data.total, actor=request.caller.actor)
+    await request.services.programs.runs.approve(
+        run_id, data.total, actor=request.caller.actor, reason=data.reason
+    )
     return await _shown(request, run_id)
 
 
@@ -131,7 +133,9 @@ async def approve_run(request: Call, run: Segment, data: Approval) -> RunView:
 async def pause_run(request: Call, run: Segment, data: Because) -> RunView:
     """Stop a run where it is; what is under way is finished."""
     run_id = run_id_of(run)
-    await request.services.programs.runs.pause(run_id, actor=request.caller.actor)
+    await request.services.programs.runs.pause(
+        run_id, actor=request.caller.actor, reason=data.reason
+    )
     return await _shown(request, run_id)
 
 
@@ -139,7 +143,9 @@ async def pause_run(request: Call, run: Segment, data: Because) -> RunView:
 async def resume_run(request: Call, run: Segment, data: Because) -> RunView:
     """Let a paused run go on."""
     run_id = run_id_of(run)
-    await request.services.programs.runs.resume(run_id, actor=request.caller.actor)
+    await request.services.programs.runs.resume(
+        run_id, actor=request.caller.actor, reason=data.reason
+    )
     return await _shown(request, run_id)
 
 
@@ -147,7 +153,9 @@ async def resume_run(request: Call, run: Segment, data: Because) -> RunView:
 async def cancel_run(request: Call, run: Segment, data: Because) -> RunView:
     """End a run for good; what it has given stays until it is reverted."""
     run_id = run_id_of(run)
-    await request.services.programs.runs.cancel(run_id, actor=request.caller.actor)
+    await request.services.programs.runs.cancel(
+        run_id, actor=request.caller.actor, reason=data.reason
+    )
     return await _shown(request, run_id)
 
 
@@ -164,7 +172,9 @@ async def revert_run(request: Call, run: Segment, data: RevertOf) -> RunView:
 async def retry_run(request: Call, run: Segment, data: Because) -> Retried:
     """Try the holders whom a run has set aside again at once; a worker does it."""
     run_id = run_id_of(run)
-    retried = await request.services.programs.runs.retry(run_id)
+    retried = await request.services.programs.runs.retry(
+        run_id, actor=request.caller.actor, reason=data.reason
+    )
     return Retried(retried=retried, run=await _shown(request, run_id))
 
 
