@@ -44,6 +44,7 @@ _COMMANDS: Final = {
     "worker": "Keep doing what is due, until told to stop.",
     "sweep": "Put into the books what time has done: lapses and expiries.",
     "verify": "Check the books: every chain, balance, hold, lot and total.",
+    "forget": "Forget what only serves machines and is old.",
     "export": "Write the books as Beancount or CSV.",
 }
 """A module of this package for each, in the order of the help."""
