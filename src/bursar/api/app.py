@@ -7,6 +7,7 @@ from litestar import Litestar
 from litestar.types import ASGIApp
 
 from bursar.api.call import Call
+from bursar.api.express import lanes
 from bursar.api.gate import Gate
 from bursar.api.guard import authorize
 from bursar.api.openapi import CONFIG
@@ -49,4 +50,10 @@ def behind_gate(app: Litestar, settings: Settings) -> ASGIApp:
     """Put the gate in front of the application."""
     telemetry = Telemetry()
     app.state.telemetry = telemetry
-    return Gate(app, telemetry, max_body=settings.max_body, access_log=settings.access_log)
+    return Gate(
+        app,
+        telemetry,
+        lanes(app, settings.max_body),
+        max_body=settings.max_body,
+        access_log=settings.access_log,
+    )

@@ -1,16 +1,15 @@
 """One request: who calls, and what the headers that every endpoint shares say."""
 
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from litestar import Request
+from litestar.types import Receive
 
 from bursar.access import Caller
 from bursar.api.services import Services
 from bursar.platform.errors import Invalid
 
 _LONGEST_KEY: Final = 200
-
-T = TypeVar("T")
 
 
 class Call(Request[Any, Any, Any]):
@@ -39,15 +38,45 @@ class Call(Request[Any, Any, Any]):
     @property
     def idempotency_key(self) -> str | None:
         """The `Idempotency-Key`; raises `Invalid` ``idempotency_key`` for what is none."""
-        key = self.headers.get("idempotency-key")
-        if key is None:
-            return None
-        if len(key) > 1 and key[0] == key[-1] == '"':  # written as a structured field
-            key = key[1:-1]
-        if not 0 < len(key) <= _LONGEST_KEY or not key.isprintable():
-            raise Invalid(
-                "idempotency_key",
-                f"an Idempotency-Key is 1 to {_LONGEST_KEY} printable characters",
-                field="Idempotency-Key",
-            )
-        return key
+        return idempotency_key(self.scope)
+
+
+def idempotency_key(scope: Any) -> str | None:
+    """Read the `Idempotency-Key` of a request."""
+    found = next((v for name, v in scope["headers"] if name == b"idempotency-key"), None)
+    if found is None:
+        return None
+    key: str = found.decode("latin-1")
+    if len(key) > 1 and key[0] == key[-1] == '"':  # written as a structured field
+        key = key[1:-1]
+    if not 0 < len(key) <= _LONGEST_KEY or not key.isprintable():
+        raise Invalid(
+            "idempotency_key",
+            f"an Idempotency-Key is 1 to {_LONGEST_KEY} printable characters",
+            field="Idempotency-Key",
+        )
+    return key
+
+
+async def read_body(receive: Receive, most: int) -> bytes:
+    """Read a whole body; raises `Invalid` ``body_too_large``, ``body_cut_off``."""
+    message: Any = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False) and message["type"] == "http.request":
+        return body
+    parts = [body]
+    size = len(body)
+    while message["type"] == "http.request" and message.get("more_body", False):
+        message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > most:
+            raise too_large(most)
+    if message["type"] != "http.request":
+        raise Invalid("body_cut_off", "the client went away before its body was here")
+    return b"".join(parts)
+
+
+def too_large(most: int) -> Invalid:
+    """Say that a body is too large."""
+    return Invalid("body_too_large", f"a request's body has at most {most} bytes", bytes=most)

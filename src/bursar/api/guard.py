@@ -5,42 +5,44 @@ from typing import Any, Final
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from litestar.types import HTTPScope
 
 from bursar.access import Allowance, Caller
 from bursar.api.scopes import EVERYBODY, Scopes
 from bursar.api.services import Services
 from bursar.platform.errors import Denied, Unavailable
 
-_BEARER: Final = "bearer "
+_BEARER: Final = b"bearer "
 _WINDOW_S: Final = 60
 
 
 async def authorize(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
-    """Let a request in, or raise `Denied`, or `Unavailable` ``rate_limited``.
+    """Let a request in, or raise what `admit` raises.
 
     Every handler names its scopes in ``opt``; one that does not is closed to all.
     """
     scopes: Scopes | None = handler.opt.get("scopes")
-    if scopes is EVERYBODY:
-        return
-    services: Services = connection.scope["litestar_app"].state.services
-    given = connection.headers.get("authorization")
-    if given is None or given[:7].lower() != _BEARER:
-        raise Denied(
-            "credential_missing", "send an API key or a holder token: Authorization: Bearer …"
-        )
-    caller = await services.access.authenticate(given[7:].strip())
-    if scopes is None or scopes.isdisjoint(caller.scopes):
+    if scopes is not EVERYBODY:
+        await admit(connection.scope, connection.app.state.services, scopes or frozenset())
+
+
+async def admit(scope: Any, services: Services, scopes: Scopes) -> Caller:
+    """Find out who calls, and note it in the request's scope.
+
+    Raises `Denied` for who is not known or has none of the scopes, `Unavailable` ``rate_limited``.
+    """
+    caller = await services.access.authenticate(_credential(scope))
+    if scopes.isdisjoint(caller.scopes):
         raise Denied(
             "scope_missing",
             "these credentials have none of the scopes that this needs",
-            scopes=sorted(scopes or ()),
+            scopes=sorted(scopes),
         )
     allowance = await services.limiter.take(_subject(caller), caller.per_minute)
-    connection.scope["caller"] = caller  # type: ignore[typeddict-unknown-key]
-    connection.scope["allowance"] = allowance  # type: ignore[typeddict-unknown-key]
+    scope["caller"] = caller
+    scope["allowance"] = allowance
     if not allowance.allowed:
         raise Unavailable(
             "rate_limited",
@@ -48,6 +50,7 @@ async def authorize(
             limit=allowance.limit,
             retry_after_s=max(1, ceil(allowance.reset_s)),
         )
+    return caller
 
 
 def rate_headers(allowance: Allowance) -> list[tuple[bytes, bytes]]:
@@ -57,6 +60,13 @@ def rate_headers(allowance: Allowance) -> list[tuple[bytes, bytes]]:
         (b"ratelimit-policy", b'"default";q=%d;w=%d' % (allowance.limit, _WINDOW_S)),
         (b"ratelimit", b'"default";r=%d;t=%d' % (left, reset)),
     ]
+
+
+def _credential(scope: HTTPScope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"authorization" and value[:7].lower() == _BEARER:
+            return value[7:].strip().decode("latin-1")
+    raise Denied("credential_missing", "send an API key or a holder token: Authorization: Bearer …")
 
 
 def _subject(caller: Caller) -> str:

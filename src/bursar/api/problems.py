@@ -7,7 +7,7 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
-from litestar.types import ExceptionHandlersMap
+from litestar.types import ExceptionHandlersMap, Send
 
 from bursar.platform.database import translated
 from bursar.platform.errors import Broken, BursarError, Family, Invalid
@@ -101,8 +101,40 @@ _TITLES: Final[Mapping[Family, str]] = {
 }
 
 
-def _answer(request: Request[Any, Any, Any], error: BursarError) -> Response[bytes]:
-    problem = problem_of(error, request.scope.get("request_id", ""))  # type: ignore[arg-type]
+def known(error: Exception) -> BursarError:
+    """Say of any error what the caller may know; tell the log what nobody foresaw."""
+    if isinstance(error, RecursionError):
+        return Invalid("body_too_deep", "the JSON is nested too deep")
+    try:
+        with translated():
+            raise error
+    except BursarError as told:
+        found = told
+    except Exception:
+        found = Broken("unforeseen", "unforeseen")
+    if found.family == "broken":
+        _log.error("broken", code=found.code, message=found.message, exc_info=error)
+    return found
+
+
+async def answer_problem(
+    error: BursarError, request_id: str, send: Send, *, close: bool = False
+) -> None:
+    """Answer a request with a problem, outside the framework."""
+    problem = problem_of(error, request_id)
+    body = encode(problem)
+    headers = [
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+        *[(name.encode(), value.encode()) for name, value in headers_of(problem).items()],
+    ]
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _answer(problem: Problem) -> Response[bytes]:
     return Response(
         content=encode(problem),
         status_code=problem.status,
@@ -111,10 +143,8 @@ def _answer(request: Request[Any, Any, Any], error: BursarError) -> Response[byt
     )
 
 
-def _of_domain(request: Request[Any, Any, Any], error: BursarError) -> Response[bytes]:
-    if error.family == "broken":
-        _log.error("broken", code=error.code, message=error.message, exc_info=error)
-    return _answer(request, error)
+def _of_anything(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    return _answer(problem_of(known(error), _request_id(request)))
 
 
 def _of_litestar(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -134,14 +164,9 @@ def _of_litestar(request: Request[Any, Any, Any], error: HTTPException) -> Respo
         detail=_detail(error),
         code=code,
         fields=fields,
-        request_id=request.scope.get("request_id", ""),  # type: ignore[arg-type]
+        request_id=_request_id(request),
     )
-    return Response(
-        content=encode(problem),
-        status_code=status,
-        media_type=MEDIA_TYPE,
-        headers=headers_of(problem),
-    )
+    return _answer(problem)
 
 
 _LITESTAR_TITLES: Final = {
@@ -163,25 +188,12 @@ def _detail(error: HTTPException) -> str:
     return (error.detail or "the request cannot be read").split("\n", maxsplit=1)[0][:500]
 
 
-def _of_depth(request: Request[Any, Any, Any], _error: RecursionError) -> Response[bytes]:
-    return _answer(request, Invalid("body_too_deep", "the JSON is nested too deep"))
-
-
-def _of_anything(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Tell the log what nobody foresaw, and the caller only that it happened."""
-    try:
-        with translated():
-            raise error
-    except BursarError as known:
-        return _of_domain(request, known)
-    except Exception:
-        _log.exception("unforeseen", path=request.scope["path"], method=request.scope["method"])
-    return _answer(request, Broken("unforeseen", "unforeseen"))
+def _request_id(request: Request[Any, Any, Any]) -> str:
+    notes: Mapping[str, Any] = request.scope
+    return str(notes.get("request_id", ""))
 
 
 HANDLERS: Final[ExceptionHandlersMap] = {
-    BursarError: _of_domain,
     HTTPException: _of_litestar,
-    RecursionError: _of_depth,
     Exception: _of_anything,
 }

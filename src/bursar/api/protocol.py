@@ -1,52 +1,62 @@
-"""HTTP's lower half, bounded: what a client may send before the application sees it.
+"""HTTP's lower half, bounded: how much a client may send before the application sees it.
 
-uvicorn's parser takes headers without end, as slowly as they come. Here they have a size, a number
-and a time; whoever exceeds them is told so and the connection is closed.
+uvicorn's parser takes headers without end, as slowly as they come. Here a request's head has a size
+and a number of headers, and the whole request a time; whoever exceeds them is told so, and the
+connection is closed. One look every second at each connection costs its requests nothing.
 """
 
 import asyncio
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from bursar.api.problems import MEDIA_TYPE, encode, problem_of
 from bursar.platform.errors import BursarError, Invalid, Unavailable
 
-_MAX_BYTES: Final = 32 * 1024
-_MAX_HEADERS: Final = 100
-_HEADERS_S: Final = 10.0
+MAX_BYTES: Final = 32 * 1024
+MAX_HEADERS: Final = 100
+_LOOK_S: Final = 1.0
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """A connection whose request line and headers are bounded in size and time."""
+    """A connection whose requests are bounded in size and time.
+
+    ``head_s`` and ``body_s`` are how long a head, and what follows it, may take to arrive.
+    """
+
+    head_s = 10.0
+    body_s = 30.0
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         self._head_bytes = 0
         self._refused = False
-        self._deadline: asyncio.TimerHandle | None = None
+        self._head_since: float | None = None
+        self._body_since: float | None = None
+        self._look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
         super().connection_made(transport)
-        self._wait()
+        self._head_since = self.loop.time()
+        self._look = self.loop.call_later(_LOOK_S, self._watch)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
-        self._hurry(None)
+        if self._look is not None:
+            self._look.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what comes, as long as the head is not too large."""
-        if self._refused:
-            return
-        super().data_received(data)
+        """Take what comes, unless it was refused already."""
+        if not self._refused:
+            super().data_received(data)
 
     def on_message_begin(self) -> None:
-        """A request begins: its head has a time."""
+        """A request begins."""
         super().on_message_begin()
         self._head_bytes = 0
-        self._wait()
+        self._head_since = self.loop.time()
 
     def on_url(self, url: bytes) -> None:
         """Count the request line."""
@@ -60,7 +70,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is there."""
-        self._hurry(None)
+        self._body_since, self._head_since = self._head_since, None
         if not self._refused:
             super().on_headers_complete()
 
@@ -70,7 +80,8 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Leave what follows a refused head."""
+        """The request is there."""
+        self._body_since = None
         if not self._refused:
             super().on_message_complete()
 
@@ -80,34 +91,34 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _grow(self, size: int) -> None:
         self._head_bytes += size
-        if self._head_bytes > _MAX_BYTES or len(self.headers) > _MAX_HEADERS:
+        if self._head_bytes > MAX_BYTES or len(self.headers) > MAX_HEADERS:
             self._refuse(
                 Invalid(
                     "headers_too_large",
-                    f"a request's head has at most {_MAX_BYTES} bytes and {_MAX_HEADERS} headers",
+                    f"a request's head has at most {MAX_BYTES} bytes and {MAX_HEADERS} headers",
                 )
             )
 
-    def _wait(self) -> None:
-        self._hurry(self.loop.call_later(_HEADERS_S, self._too_slow))
-
-    def _hurry(self, deadline: asyncio.TimerHandle | None) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._deadline = deadline
-
-    def _too_slow(self) -> None:
-        self._refuse(Unavailable("request_timeout", "the request did not arrive in time"))
+    def _watch(self) -> None:
+        """Refuse what has been arriving for too long; a body that we do not read is not late."""
+        now = self.loop.time()
+        head, body = self._head_since, self._body_since
+        late_head = head is not None and now - head > self.head_s
+        late_body = body is not None and now - body > self.body_s and not self.flow.read_paused
+        if late_head or late_body:
+            self._refuse(Unavailable("request_timeout", "the request did not arrive in time"))
+        elif not self.transport.is_closing():
+            self._look = self.loop.call_later(_LOOK_S, self._watch)
 
     def _refuse(self, error: BursarError) -> None:
         if self._refused:
             return
         self._refused = True
-        self._hurry(None)
-        problem = problem_of(error)
-        body = encode(problem)
-        self.transport.write(
-            b"HTTP/1.1 %d \r\ncontent-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
-            % (problem.status, MEDIA_TYPE.encode(), len(body), body)
-        )
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            problem = problem_of(error)
+            body = encode(problem)
+            head = b"content-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+            self.transport.write(
+                STATUS_LINE[problem.status] + head % (MEDIA_TYPE.encode(), len(body)) + body
+            )
         self.transport.close()

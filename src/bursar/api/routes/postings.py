@@ -3,19 +3,22 @@
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import Response, get, post
+from litestar import MediaType, Response, get, post
 from litestar.handlers import BaseRouteHandler
 from litestar.params import Parameter
 
+from bursar.access import Caller
 from bursar.api.call import Call
 from bursar.api.scopes import APPS, READERS
+from bursar.api.services import Services
 from bursar.api.wire.entries import EntryPage, Receipt, Refused, answer_of, entry_view
-from bursar.ledger import MAX_BATCH, AnyCommand, Kind, Status
+from bursar.ledger import MAX_BATCH, AnyCommand, Kind, Refusal, Status
 from bursar.ledger.model import as_error
 from bursar.platform.errors import Invalid
 from bursar.platform.pages import MAX_PAGE
 
 _REASON: Final = "over HTTP"
+_ENCODER: Final = msgspec.json.Encoder()
 _COMMAND: Final[msgspec.json.Decoder[AnyCommand]] = msgspec.json.Decoder(AnyCommand)
 
 
@@ -39,24 +42,35 @@ class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
 
 
-@post("/v1/postings", opt={"scopes": APPS}, tags=["Postings"])
-async def post_command(request: Call) -> Response[Receipt]:
+PATH: Final = "/v1/postings"
+
+
+@post(PATH, opt={"scopes": APPS}, tags=["Postings"])
+async def post_command(request: Call) -> Response[bytes]:
     """Move credit by one command.
 
     It is applied once, however often it is sent: the same reference with the same content is
     answered as the first time, with status 200 and ``replayed``. Without a ``reference`` the
     `Idempotency-Key` is it.
     """
-    command = _read(await request.body(), request.idempotency_key)
-    result = await request.services.ledger.submit(
-        command, actor=request.caller.actor, reason=command.reason or _REASON
+    body = await request.body()
+    status, answer = await post_one(request.services, request.caller, body, request.idempotency_key)
+    return Response(answer, status_code=status, media_type=MediaType.JSON)
+
+
+async def post_one(
+    services: Services, caller: Caller, body: bytes, key: str | None
+) -> tuple[int, bytes]:
+    """Do one command as it came; the status of the answer, and its body."""
+    command = _read(body, key)
+    result = await services.ledger.submit(
+        command, actor=caller.actor, reason=command.reason or _REASON
     )
     if result.entry is None:
-        assert result.refusal is not None  # noqa: S101 - what has no entry was refused
-        raise as_error(result.refusal)
+        raise as_error(result.refusal or Refusal(result.status, result.status.value))
     view = entry_view(result.entry, asset=command.asset, holder=command.holder)
     receipt = Receipt(status=result.status, entry=view)
-    return Response(receipt, status_code=201 if result.status is Status.APPLIED else 200)
+    return (201 if result.status is Status.APPLIED else 200), _ENCODER.encode(receipt)
 
 
 @post("/v1/postings/bulk", opt={"scopes": APPS}, tags=["Postings"], status_code=200)
