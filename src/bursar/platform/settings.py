@@ -18,8 +18,8 @@
 | `BURSAR_TRUSTED_PROXIES`    | addresses whose X-Forwarded-For is believed, `*` for all |
 | `BURSAR_ACCESS_LOG`         | `on`: every request is logged, not only slow and failed ones |
 | `BURSAR_OPEN_METRICS`       | `on`: /metrics asks for no key                           |
-| `BURSAR_KEY_PER_MINUTE`     | requests a minute with one API key                       |
-| `BURSAR_HOLDER_PER_MINUTE`  | requests a minute of one holder                          |
+| `BURSAR_KEY_PER_MINUTE`     | requests a minute of an API key without a rate of its own |
+| `BURSAR_HOLDER_PER_MINUTE`  | requests a minute of a holder, with any number of tokens |
 """
 
 import os
