@@ -42,7 +42,7 @@ def lane(app: Litestar, path: str, scopes: Scopes, act: Act, *, max_body: int) -
             caller = await admit(scope, services, scopes)
             body = await read_body(receive, max_body)
             status, answer = await act(services, caller, body, idempotency_key(scope))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
+        except Exception as error:
             await answer_problem(known(error), notes["request_id"], send)
             return
         headers = [_JSON, (b"content-length", b"%d" % len(answer))]

@@ -41,8 +41,13 @@ def serve(where: str | None, settings: Settings, *, log_json: bool = False) -> N
         os.environ[WHERE] = where
     if log_json:
         os.environ[LOG_JSON] = "on"
+    run_server("bursar.api.server:from_environment", settings)
+
+
+def run_server(factory: str, settings: Settings) -> None:
+    """Run an application, named by the function that makes it, in so many processes."""
     config = uvicorn.Config(
-        "bursar.api.server:from_environment",
+        factory,
         factory=True,
         host=settings.host,
         port=settings.port,

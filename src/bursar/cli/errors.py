@@ -34,7 +34,6 @@ EXIT_CODES: Final[dict[Family, int]] = {
     "unavailable": 6,
     "denied": 7,
     "broken": 70,
-    "denied": 7,
 }
 
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT}

@@ -1,13 +1,18 @@
-"""Settings from the environment: where the database is (O1, O5).
+"""Settings from the environment, and from a file that it names (O1, O5).
+
+Their defaults and bounds are in docs/settings.md.
 
 | variable                    | meaning                                                  |
 |-----------------------------|----------------------------------------------------------|
+| `BURSAR_CONFIG`             | a TOML file of settings; the environment wins over it    |
 | `BURSAR_DATABASE_URL`       | a PostgreSQL server to use instead of the embedded one   |
 | `BURSAR_DATABASE_OWNER_URL` | the same server as the owner of the tables, to migrate   |
 | `BURSAR_DATA_DIR`           | where the embedded server keeps its data                 |
 | `BURSAR_POSTGRES_BIN`       | a directory of PostgreSQL programs to use for it         |
 | `BURSAR_CHECKSUM_KEY`       | hex, 32 bytes or more: entries are sealed with HMAC (L5) |
 | `BURSAR_CHECKSUM_KEY_ID`    | number of that key, 1 to 32767, written on each entry    |
+| `BURSAR_VERIFY_HOURS`       | a worker checks all the books so often; 0 is never       |
+| `BURSAR_KEEP_DAYS`          | what only serves machines is forgotten after so long     |
 | `BURSAR_PROGRAMS`           | `on`, or `off`: no program gives anything                |
 | `BURSAR_DRY_RUN`            | `on`: runs only count what they would give; else `off`   |
 | `BURSAR_CHUNK`              | holders in a part of a run, 1 to 10000                   |
@@ -29,6 +34,7 @@ from pathlib import Path
 import msgspec
 
 from bursar.platform.errors import Invalid
+from bursar.platform.settings_file import with_file
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     postgres_bin: Path | None = None
     checksum_key: bytes | None = msgspec.field(default=None)
     checksum_key_id: int = 1
+    verify_hours: int = 24
+    keep_days: int = 400
     programs: bool = True
     dry_run: bool = False
     chunk: int = 10_000
@@ -72,7 +80,8 @@ def default_data_dir(environ: Mapping[str, str]) -> Path:
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings; raises `Invalid` ``setting_invalid`` naming the variable."""
-    env = os.environ if environ is None else environ
+    given = os.environ if environ is None else environ
+    env = with_file(given, Settings.__struct_fields__)
     data_dir = env.get("BURSAR_DATA_DIR")
     postgres_bin = env.get("BURSAR_POSTGRES_BIN")
     return Settings(
@@ -82,6 +91,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         postgres_bin=Path(postgres_bin).expanduser() if postgres_bin else None,
         checksum_key=_key(env.get("BURSAR_CHECKSUM_KEY")),
         checksum_key_id=_number(env, "BURSAR_CHECKSUM_KEY_ID", 1, 32767),
+        verify_hours=_number(env, "BURSAR_VERIFY_HOURS", 24, 8760, least=0),
+        keep_days=_number(env, "BURSAR_KEEP_DAYS", 400, 36_500, least=31),
         programs=_switch(env, "BURSAR_PROGRAMS", on=True),
         dry_run=_switch(env, "BURSAR_DRY_RUN", on=False),
         chunk=_number(env, "BURSAR_CHUNK", 10_000, 10_000),
@@ -114,13 +125,13 @@ def _key(text: str | None) -> bytes | None:
     return key
 
 
-def _number(env: Mapping[str, str], name: str, default: int, most: int) -> int:
+def _number(env: Mapping[str, str], name: str, default: int, most: int, least: int = 1) -> int:
     text = env.get(name)
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= most:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not least <= int(text) <= most:
         raise Invalid(
-            "setting_invalid", f"{name} must be a whole number from 1 to {most}", setting=name
+            "setting_invalid", f"{name} must be a whole number from {least} to {most}", setting=name
         )
     return int(text)
 

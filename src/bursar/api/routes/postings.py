@@ -62,7 +62,7 @@ async def post_one(
     services: Services, caller: Caller, body: bytes, key: str | None
 ) -> tuple[int, bytes]:
     """Do one command as it came; the status of the answer, and its body."""
-    command = _read(body, key)
+    command = read_command(body, key)
     result = await services.ledger.submit(
         command, actor=caller.actor, reason=command.reason or _REASON
     )
@@ -115,7 +115,7 @@ async def read_journal(
     return EntryPage(items=items, cursor=page.cursor)
 
 
-def _read(body: bytes, key: str | None) -> AnyCommand:
+def read_command(body: bytes, key: str | None) -> AnyCommand:
     """Read a command; where it has no reference, the key is it (L3)."""
     try:
         return _COMMAND.decode(body)
