@@ -13,7 +13,6 @@ from bursar.api.guard import authorize
 from bursar.api.openapi import CONFIG
 from bursar.api.problems import HANDLERS
 from bursar.api.routes import ROUTES
-from bursar.api.segments import is_segment, read_segment
 from bursar.api.services import Services
 from bursar.api.telemetry import Telemetry
 from bursar.platform.settings import Settings
@@ -40,7 +39,6 @@ def application(open_services: Opener, settings: Settings) -> Litestar:
         exception_handlers=HANDLERS,
         request_class=Call,
         request_max_body_size=settings.max_body,
-        type_decoders=[(is_segment, read_segment)],
         openapi_config=CONFIG,
         logging_config=None,
     )

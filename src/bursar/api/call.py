@@ -6,6 +6,7 @@ from litestar import Request
 from litestar.types import Receive
 
 from bursar.access import Caller
+from bursar.api.segments import read_segment
 from bursar.api.services import Services
 from bursar.platform.errors import Invalid
 
@@ -14,6 +15,12 @@ _LONGEST_KEY: Final = 200
 
 class Call(Request[Any, Any, Any]):
     """A request as the handlers see it."""
+
+    @property
+    def path_params(self) -> dict[str, Any]:
+        """The names in the path, as the caller meant them; see `segments`."""
+        found = super().path_params.items()
+        return {k: read_segment(v) if isinstance(v, str) else v for k, v in found}
 
     @property
     def services(self) -> Services:

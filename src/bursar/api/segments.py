@@ -5,16 +5,14 @@ segments. So each segment is decoded for itself, and what would be taken for str
 encoded until the name is read.
 """
 
-from typing import Any
 from urllib.parse import unquote_to_bytes
+
+from litestar.params import FromPath
 
 from bursar.platform.errors import Invalid
 
-
-class Segment(str):
-    """A name as the caller meant it."""
-
-    __slots__ = ()
+Segment = FromPath[str]
+"""A name in a path; `Call.path_params` hands it over as the caller meant it."""
 
 
 def separate(raw_path: bytes) -> str:
@@ -26,11 +24,6 @@ def separate(raw_path: bytes) -> str:
     return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in parts)
 
 
-def is_segment(kind: Any) -> bool:
-    """Say whether a parameter is read by `read_segment`."""
-    return kind is Segment
-
-
-def read_segment(_kind: type[Segment], text: Any) -> Segment:
+def read_segment(text: str) -> str:
     """Read a name out of a path that `separate` has made."""
-    return Segment(str(text).replace("%2F", "/").replace("%25", "%"))
+    return text.replace("%2F", "/").replace("%25", "%")
