@@ -16,6 +16,8 @@ from bursar.client import (
     Invalid,
     LotTerms,
     Missing,
+    Patience,
+    RateLimited,
     Rejected,
     Transfer,
 )
@@ -130,7 +132,7 @@ async def test_a_hold_is_given_back_where_the_block_raises(client: AsyncClient) 
     await client.postings.credit("ada", "coins", 100)
     with pytest.raises(ZeroDivisionError):
         async with client.holds.place("ada", "coins", 60):
-            _ = 1 / 0
+            raise ZeroDivisionError
     wallet = await client.wallets.get("ada", "coins")
     assert (wallet.balance, wallet.held) == (100, 0)
 
@@ -139,10 +141,14 @@ async def test_what_a_partly_captured_hold_keeps_is_given_back_where_the_block_r
     client: AsyncClient,
 ) -> None:
     await client.postings.credit("ada", "coins", 100)
-    with pytest.raises(ZeroDivisionError):
+
+    async def part_and_fail() -> None:
         async with client.holds.place("ada", "coins", 60) as hold:
             await hold.capture(10, keep_rest=True)
-            _ = 1 / 0
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await part_and_fail()
     wallet = await client.wallets.get("ada", "coins")
     assert (wallet.balance, wallet.held) == (90, 0)
 
@@ -158,10 +164,14 @@ async def test_what_went_wrong_in_the_block_is_raised_though_the_release_fails(
     client: AsyncClient,
 ) -> None:
     await client.postings.credit("ada", "coins", 100)
-    with pytest.raises(ZeroDivisionError) as caught:
+
+    async def end_and_fail() -> None:
         async with client.holds.place("ada", "coins", 60) as hold:
             await client.holds.release("ada", "coins", hold.reference)
-            _ = 1 / 0
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        await end_and_fail()
     assert "hold_ended" in caught.value.__notes__[0]
 
 
@@ -188,7 +198,8 @@ async def test_a_list_is_read_whole_whatever_its_pages(client: AsyncClient, page
         await client.postings.credit("ada", "coins", 1, reference=f"r{n}")
     found = client.wallets.entries("ada", "coins", page_size=page_size)
     assert [entry.reference async for entry in found] == [f"r{n}" for n in reversed(range(7))]
-    assert [len(page.items) async for page in found.pages()][0] == min(page_size, 7)
+    sizes = [len(page.items) async for page in found.pages()]
+    assert (sum(sizes), max(sizes)) == (7, min(page_size, 7))
 
 
 async def test_a_list_goes_on_at_a_cursor(client: AsyncClient) -> None:
@@ -271,13 +282,11 @@ async def test_unknown_and_weak_credentials_are_denied(
 async def test_more_than_the_rate_is_rate_limited_with_when_to_come_back(
     database: Any, transport: httpx.ASGITransport
 ) -> None:
-    from bursar.client import Patience, RateLimited
-
     key = await add_key(database.url, "viewer", per_minute=1)
     hurried = Patience(deadline_s=0.01)
     async with AsyncClient(HERE, key, patience=hurried, transport=transport) as reader:
+        await reader.assets.all()
         with pytest.raises(RateLimited) as caught:
-            for _ in range(5):
-                await reader.assets.all()
+            await reader.assets.all()
     assert caught.value.retry_after_s is not None
     assert caught.value.retry_after_s >= 1
