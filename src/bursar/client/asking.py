@@ -14,12 +14,17 @@ _NOTHING: Final[Query] = {}
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """One call of the API. ``safe`` says that repeating it does no more than doing it once."""
+    """One call of the API. ``safe`` says that repeating it does no more than doing it once.
+
+    ``key`` is the movement's reference; ``in_body`` where the body says it as well, so that letters
+    that no header may have are no hindrance.
+    """
 
     method: Literal["GET", "POST", "PUT"]
     path: str
     body: bytes | None = None
     key: str | None = None
+    in_body: bool = False
     if_match: str | None = None
     safe: bool = True
 
@@ -28,7 +33,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
         headers = {"accept": "application/json"}
         if self.body is not None:
             headers["content-type"] = "application/json"
-        if self.key is not None:
+        if self.key is not None and not (self.in_body and not _fits(self.key)):
             headers["idempotency-key"] = _header(self.key)
         if self.if_match is not None:
             headers["if-match"] = f'"{self.if_match}"'
@@ -75,8 +80,12 @@ def check_key(key: str) -> str:
     return key
 
 
+def _fits(key: str) -> bool:
+    return key.isascii() and key.isprintable()
+
+
 def _header(key: str) -> str:
-    if not key.isascii() or not key.isprintable():
+    if not _fits(key):
         raise ValueError("a reference that goes in a header is printable ASCII")
     return f'"{key}"' if key[:1] == '"' else key
 

@@ -58,6 +58,7 @@ class Connection:
         *segments: str | int,
         body: object,
         key: str | None = None,
+        in_body: bool = False,
         if_match: str | None = None,
         safe: bool = True,
     ) -> T:
@@ -67,6 +68,7 @@ class Connection:
             path=at(*segments),
             body=encode(body),
             key=key,
+            in_body=in_body,
             if_match=if_match,
             safe=safe,
         )
@@ -78,6 +80,7 @@ class Connection:
         *segments: str | int,
         body: object,
         key: str | None = None,
+        in_body: bool = False,
         if_match: str | None = None,
         safe: bool = True,
     ) -> T:
@@ -87,6 +90,7 @@ class Connection:
             path=at(*segments),
             body=encode(body),
             key=key,
+            in_body=in_body,
             if_match=if_match,
             safe=safe,
         )

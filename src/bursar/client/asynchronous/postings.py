@@ -37,7 +37,9 @@ class PostingCalls:
         """Move credit by one command; raises `InsufficientFunds` and the other refusals."""
         reference = command.reference or new_reference()
         command = msgspec.structs.replace(command, reference=reference)
-        return await self._connection.post(Receipt, "postings", body=command, key=reference)
+        return await self._connection.post(
+            Receipt, "postings", body=command, key=reference, in_body=True
+        )
 
     async def bulk(
         self, commands: Sequence[AnyCommand], *, reason: str | None = None

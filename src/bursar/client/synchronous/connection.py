@@ -57,6 +57,7 @@ class Connection:
         *segments: str | int,
         body: object,
         key: str | None = None,
+        in_body: bool = False,
         if_match: str | None = None,
         safe: bool = True,
     ) -> T:
@@ -66,6 +67,7 @@ class Connection:
             path=at(*segments),
             body=encode(body),
             key=key,
+            in_body=in_body,
             if_match=if_match,
             safe=safe,
         )
@@ -77,6 +79,7 @@ class Connection:
         *segments: str | int,
         body: object,
         key: str | None = None,
+        in_body: bool = False,
         if_match: str | None = None,
         safe: bool = True,
     ) -> T:
@@ -86,6 +89,7 @@ class Connection:
             path=at(*segments),
             body=encode(body),
             key=key,
+            in_body=in_body,
             if_match=if_match,
             safe=safe,
         )

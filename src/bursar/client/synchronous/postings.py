@@ -37,7 +37,7 @@ class PostingCalls:
         """Move credit by one command; raises `InsufficientFunds` and the other refusals."""
         reference = command.reference or new_reference()
         command = msgspec.structs.replace(command, reference=reference)
-        return self._connection.post(Receipt, "postings", body=command, key=reference)
+        return self._connection.post(Receipt, "postings", body=command, key=reference, in_body=True)
 
     def bulk(self, commands: Sequence[AnyCommand], *, reason: str | None = None) -> BatchAnswer:
         """Move credit by up to 10,000 commands in one transaction, each answered for itself.

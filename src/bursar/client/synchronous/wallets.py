@@ -126,4 +126,4 @@ class WalletCalls:
         key = reference or new_reference()
         path = ("holders", holder, "wallets", asset, what)
         body = {what: value, "reason": reason, "reference": key}
-        return self._connection.put(Receipt, *path, body=body, key=key)
+        return self._connection.put(Receipt, *path, body=body, key=key, in_body=True)
