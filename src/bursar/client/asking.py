@@ -36,7 +36,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
         if self.key is not None and not (self.in_body and not _fits(self.key)):
             headers["idempotency-key"] = _header(self.key)
         if self.if_match is not None:
-            headers["if-match"] = f'"{self.if_match}"'
+            headers["if-match"] = self.if_match
         return headers
 
 

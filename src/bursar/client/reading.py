@@ -22,12 +22,12 @@ class _Problem(msgspec.Struct, frozen=True):
 
 
 def read(answer: httpx.Response, kind: type[T]) -> T:
-    """Read an answer; raises its error, or `Broken` ``answer_unreadable``."""
+    """Read an answer, its `ETag` included; raises its error, or `Broken` ``answer_unreadable``."""
     if not answer.is_success:
         raise error_of(answer)
     try:
         decoder: msgspec.json.Decoder[T] = _decoder(kind)  # type: ignore[arg-type]
-        return decoder.decode(answer.content)
+        found = decoder.decode(answer.content)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Broken(
             "answer_unreadable",
@@ -35,6 +35,10 @@ def read(answer: httpx.Response, kind: type[T]) -> T:
             status=answer.status_code,
             request_id=answer.headers.get("x-request-id"),
         ) from None
+    etag = answer.headers.get("etag")
+    if etag is not None and isinstance(found, msgspec.Struct) and hasattr(found, "etag"):
+        found = msgspec.structs.replace(found, etag=etag)
+    return found
 
 
 def error_of(answer: httpx.Response) -> BursarError:

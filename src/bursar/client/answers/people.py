@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """A person of your app; ``external_id`` is your own id."""
+    """A person of your app; ``external_id`` is your own id, ``etag`` is for `HolderCalls.put`."""
 
     external_id: str
     holder_id: int = 0
@@ -26,6 +26,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     last_login_at: datetime | None = None
     attributes: dict[str, Any] = {}
     erased_at: datetime | None = None
+    etag: str | None = None
 
 
 class HolderChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

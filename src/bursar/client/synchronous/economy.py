@@ -39,17 +39,16 @@ class EconomyCalls:
         reason: str,
         expect: str | None = None,
         rename: bool = False,
-        if_match: int | None = None,
+        if_match: str | None = None,
     ) -> Applied:
         """Put a text in force, or hand it in where a second person must approve.
 
         The same text again is ``unchanged``. With ``expect``, a plan's hash, it is what the plan
-        showed or a `Conflict`; with ``if_match`` the version in force must be that one.
+        showed or a `Conflict`; with ``if_match``, a version's ``etag``, that must be in force.
         """
         body = said(text=text, reason=reason, expect=expect, rename=rename)
-        match = None if if_match is None else str(if_match)
         return self._connection.post(
-            Applied, "economy", "apply", body=body, if_match=match, safe=match is None
+            Applied, "economy", "apply", body=body, if_match=if_match, safe=if_match is None
         )
 
     def approve(self, version: int, *, reason: str) -> Version:

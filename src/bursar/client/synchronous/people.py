@@ -51,11 +51,16 @@ class HolderCalls:
         """Show a holder; raises `Missing`."""
         return self._connection.get(Holder, "holders", holder)
 
-    def put(self, change: HolderChange) -> Upserted:
-        """Enrol a holder, or change what is named of one."""
+    def put(self, change: HolderChange, *, if_match: str | None = None) -> Upserted:
+        """Enrol a holder, or change what is named of one.
+
+        With ``if_match``, a holder's ``etag``, only if nobody has changed the holder since.
+        """
         body = msgspec.to_builtins(change, builtin_types=(datetime,))
         holder = body.pop("external_id")
-        return self._connection.put(Upserted, "holders", holder, body=body)
+        return self._connection.put(
+            Upserted, "holders", holder, body=body, if_match=if_match, safe=if_match is None
+        )
 
     def bulk(self, changes: Sequence[HolderChange], *, reason: str | None = None) -> list[Upserted]:
         """Enrol or change up to 10,000 holders; a refused change does not hold up the others."""

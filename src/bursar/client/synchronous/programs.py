@@ -15,6 +15,7 @@ from bursar.client.answers.programs import (
     Programs,
     ProgramVersion,
     ProgramVersions,
+    Retried,
     Run,
 )
 from bursar.client.asking import new_reference, said
@@ -75,7 +76,10 @@ class ProgramCalls:
         reason: str,
         if_match: str | None = None,
     ) -> Override:
-        """Set something for one holder; an empty override makes the holder as all others."""
+        """Set something for one holder; an empty override makes the holder as all others.
+
+        With ``if_match``, an override's ``etag``, only if nobody has changed it since.
+        """
         body = {
             "amount": override.amount,
             "refresh_day": override.refresh_day,
@@ -110,11 +114,22 @@ class RunCalls:
         return self._connection.get(Run, "runs", run)
 
     def failures(
-        self, run: str, *, page_size: int = PAGE_SIZE, cursor: str | None = None
+        self,
+        run: str,
+        *,
+        resolved: bool = False,
+        page_size: int = PAGE_SIZE,
+        cursor: str | None = None,
     ) -> Pages[Failure]:
-        """List whom a run has set aside."""
-        path = ("runs", run, "failures")
-        return Pages(self._connection, Failure, *path, query={}, page_size=page_size, cursor=cursor)
+        """List whom a run has set aside; with ``resolved`` also those given since."""
+        return Pages(
+            self._connection,
+            Failure,
+            *("runs", run, "failures"),
+            query={"resolved": resolved or None},
+            page_size=page_size,
+            cursor=cursor,
+        )
 
     def exclusions(
         self, run: str, *, page_size: int = PAGE_SIZE, cursor: str | None = None
@@ -145,9 +160,10 @@ class RunCalls:
         """Take back what a run gave."""
         return self._steer(run, "revert", policy=policy, reason=reason)
 
-    def retry(self, run: str, *, reason: str) -> Run:
+    def retry(self, run: str, *, reason: str) -> Retried:
         """Try again those whom the run has set aside."""
-        return self._steer(run, "retry", reason=reason)
+        body = {"reason": reason}
+        return self._connection.post(Retried, "runs", run, "retry", body=body, safe=False)
 
     def _steer(self, run: str, act: str, **body: str | int) -> Run:
         return self._connection.post(Run, "runs", run, act, body=body, safe=False)
