@@ -4,11 +4,12 @@ from typing import Final
 
 from litestar.handlers import BaseRouteHandler
 
-from bursar.api.routes import assets, postings, system, wallets
+from bursar.api.routes import assets, postings, reference, system, wallets
 
 ROUTES: Final[list[BaseRouteHandler]] = [
     *system.ROUTES,
     *assets.ROUTES,
     *postings.ROUTES,
     *wallets.ROUTES,
+    *reference.ROUTES,
 ]
