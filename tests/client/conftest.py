@@ -19,7 +19,7 @@ HERE = "http://bursar.test"
 async def services(database: Any) -> AsyncIterator[Services]:
     """The capabilities of an economy with ``coins``."""
     opened = await Services.open(database.url, load_settings({}))
-    await opened.ledger.add_asset("coins")
+    await opened.ledger.add_asset("coins", actor="test", reason="because")
     yield opened
     await opened.close()
 

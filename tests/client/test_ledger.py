@@ -218,10 +218,10 @@ async def test_the_journal_is_of_one_kind_if_asked(client: AsyncClient) -> None:
 
 
 async def test_assets_are_listed_and_added_once(client: AsyncClient) -> None:
-    assert (await client.assets.add("gems", scale=2)).scale == 2
-    assert (await client.assets.add("gems", scale=2)).scale == 2
+    assert (await client.assets.add("gems", scale=2, reason="new")).scale == 2
+    assert (await client.assets.add("gems", scale=2, reason="new")).scale == 2
     with pytest.raises(Conflict):
-        await client.assets.add("gems", scale=3)
+        await client.assets.add("gems", scale=3, reason="new")
     assert [a.code for a in await client.assets.all()] == ["coins", "gems"]
 
 

@@ -100,7 +100,7 @@ async def test_2000_movements_whose_answers_get_lost_are_each_made_once(
     print(f"BURSAR_FAULT_SEED={seed}")  # noqa: T201 - shown where the test fails
     key = await add_key(database.url, "ingest")
     async with await Ledger.open(database.url) as ledger:
-        await ledger.add_asset("coins")
+        await ledger.add_asset("coins", actor="test", reason="because")
         with serving(database.url, key, tmp_path / "serve.log") as port:
             async with proxy(port, WEIGHTS, seed) as between:
                 told = await play(between, key, seed)
@@ -177,7 +177,7 @@ async def test_the_blocking_client_makes_a_movement_once_though_every_answer_is_
 def _spend(url: str, key: str) -> int:
     """Give 100, then spend 10 of it, set 30 aside, capture 20 of that."""
     with Client(url, key, patience=IMPATIENT) as client:
-        client.assets.add("coins")
+        client.assets.add("coins", reason="new")
         client.postings.credit("ada", "coins", 100)
         client.postings.debit("ada", "coins", 10)
         with client.holds.place("ada", "coins", 30) as hold:

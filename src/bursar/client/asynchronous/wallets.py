@@ -15,7 +15,7 @@ from bursar.client.answers.ledger import (
     Wallet,
     Wallets,
 )
-from bursar.client.asking import new_reference, said
+from bursar.client.asking import new_reference
 from bursar.client.asynchronous.connection import Connection
 from bursar.client.asynchronous.pages import PAGE_SIZE, Pages
 from bursar.client.commands import WalletState
@@ -31,9 +31,9 @@ class AssetCalls:
         """List the kinds of credit."""
         return (await self._connection.get(Assets, "assets")).items
 
-    async def add(self, code: str, *, scale: int = 0, reason: str | None = None) -> Asset:
+    async def add(self, code: str, *, reason: str, scale: int = 0) -> Asset:
         """Add a kind of credit; the same again is no error, another scale is a `Conflict`."""
-        body = said(code=code, scale=scale, reason=reason)
+        body = {"code": code, "scale": scale, "reason": reason}
         return await self._connection.post(Asset, "assets", body=body)
 
 
