@@ -68,7 +68,7 @@ async def open_ledger(url: str) -> Ledger:
     database = Database(url)
     await database.open()
     ledger = Ledger(database)
-    await ledger.add_asset(ASSET)
+    await ledger.add_asset(ASSET, actor="test", reason="test")
     return ledger
 
 

@@ -63,7 +63,7 @@ async def test_the_python_of_the_readme_runs(
 ) -> None:
     assert _PYTHON is not None
     async with await Ledger.open(books) as ledger:
-        await ledger.add_asset("coins")
+        await ledger.add_asset("coins", actor="test", reason="test")
     code = _PYTHON.group(1).replace("./books", str(books)).replace("\n", "\n    ")
     scope: dict[str, object] = {}
     exec(f"async def readme():\n    {code}", scope)  # noqa: S102 - it is our own README

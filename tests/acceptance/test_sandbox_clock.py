@@ -43,7 +43,7 @@ async def amounts(programs: Programs, holder: str) -> list[tuple[datetime, int]]
 async def test_a_year_of_the_club(programs: Programs) -> None:
     clock = await begin(programs, "sportsclub", HolderChange("ada", verified=True))
     joined = (await programs.holders.get("ada")).created_at
-    end = (await clock.move_to(joined + YEAR)).now
+    end = (await clock.move_to(joined + YEAR, actor="test", reason="test")).now
     assert end >= joined + YEAR
 
     day = london_date(joined).replace(day=1)
@@ -67,7 +67,7 @@ async def test_a_year_of_the_refresh(programs: Programs) -> None:
     joined = (await programs.holders.get("ada")).created_at
     assert joined < first.at <= joined + timedelta(days=30)
     end = first.at + 11 * timedelta(days=30) + timedelta(hours=3)
-    await clock.move_to(end)
+    await clock.move_to(end, actor="test", reason="test")
     given = await amounts(programs, "ada")
     assert [amount for _, amount in given] == [20_000] * 12
     for n, (paid, _) in enumerate(given):

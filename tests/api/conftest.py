@@ -25,8 +25,8 @@ As = Callable[..., Headers]
 async def services(database: Any) -> AsyncIterator[Services]:
     """The capabilities of an economy with ``coins`` and ``gems``."""
     opened = await Services.open(database.url, load_settings({}))
-    await opened.ledger.add_asset("coins")
-    await opened.ledger.add_asset("gems")
+    await opened.ledger.add_asset("coins", actor="test", reason="because")
+    await opened.ledger.add_asset("gems", actor="test", reason="because")
     yield opened
     await opened.close()
 

@@ -111,13 +111,13 @@ def test_a_raised_limit_waits_for_a_second_person(bursar: Run, file: Path) -> No
     assert "programs.monthly.limits.award: 5000 → 6000" in bursar("economy", "plan", file).out
     apply(bursar, file)
     assert bursar("economy", "show").out == FILE
-    same = bursar("economy", "approve", 2, "--actor", "ann", "--json")
+    same = bursar("economy", "approve", 2, "--reason", "seen", "--actor", "ann", "--json")
     assert (same.code, same.error["code"]) == (4, "economy_second_person")
-    approved = bursar("economy", "approve", 2, "--actor", "bob")
+    approved = bursar("economy", "approve", 2, "--reason", "seen", "--actor", "bob")
     assert (approved.code, approved.out) == (0, "version 2 of club is in force\n")
     assert bursar("economy", "show").out == file.read_text()
-    assert bursar("economy", "refuse", 2, "--actor", "bob").code == 5
-    assert bursar("economy", "approve", 9).code == 3
+    assert bursar("economy", "refuse", 2, "--reason", "seen", "--actor", "bob").code == 5
+    assert bursar("economy", "approve", 9, "--reason", "seen").code == 3
     assert "applied" in bursar("economy", "history").out
 
 
@@ -125,7 +125,7 @@ def test_a_version_is_withdrawn(bursar: Run, file: Path) -> None:
     apply(bursar, file)
     file.write_text(FILE.replace("5000", "6000"))
     apply(bursar, file)
-    done = bursar("economy", "refuse", 2, "--actor", "ann", "--json")
+    done = bursar("economy", "refuse", 2, "--reason", "seen", "--actor", "ann", "--json")
     assert (done.code, done.json["state"], "text" in done.json) == (0, "refused", False)
 
 

@@ -158,10 +158,10 @@ def test_work_without_a_run_does_all_that_are_under_way(shop: Shop) -> None:
         (("run", "list", "--limit", "0"), 2, "page_limit"),
         (("run", "failures", "99"), 3, "run_unknown"),
         (("run", "excluded", "99"), 3, "run_unknown"),
-        (("run", "retry", "99"), 3, "run_unknown"),
+        (("run", "retry", "99", "--reason", "r"), 3, "run_unknown"),
         (("run", "work", "99"), 3, "run_unknown"),
-        (("run", "pause", "99"), 3, "run_unknown"),
-        (("run", "approve", "99", "--total", "1"), 3, "run_unknown"),
+        (("run", "pause", "99", "--reason", "r"), 3, "run_unknown"),
+        (("run", "approve", "99", "--total", "1", "--reason", "r"), 3, "run_unknown"),
         (("run", "revert", "99", "--policy", "clip", "--yes", *GO), 3, "run_unknown"),
         (("run", "revert", "99", "--policy", "gift", "--yes", *GO), 2, "revert_policy"),
     ],
@@ -195,9 +195,9 @@ def test_who_fails_is_set_aside_and_tried_again(shop: Shop) -> None:
     listed = shop("run", "failures", "2", "--json").json["items"]
     assert [(one["holder"], one["code"]) for one in listed] == [("bob", "wallet_closed")]
     assert "wallet_closed" in shop("run", "failures", "2").out
-    assert shop("run", "retry", "2").code == 1
+    assert shop("run", "retry", "2", *GO).code == 1
     shop("wallet", "reopen", "bob", "coins", "--reason", "r")
-    again = shop("run", "retry", "2")
+    again = shop("run", "retry", "2", *GO)
     assert (again.code, "1 holder to try again" in again.out) == (0, True)
     assert shop.balance("bob") == 5_000
     assert shop("run", "failures", "2").out == "nobody is set aside\n"
@@ -227,9 +227,9 @@ def test_a_run_above_the_limit_waits_and_says_exactly_what_to_type(shop: Shop) -
     assert (told.code, shop.balance("ada")) == (0, 0)
     assert "150.00 coins to 3 holders" in told.out
     [line] = [line for line in told.out.splitlines() if line.startswith("  bursar ")]
-    assert line == "  bursar run approve run_1 --total 150.00"
+    assert line == "  bursar run approve run_1 --total 150.00 --reason …"
     given = line.split()[1:]
-    wrong = shop("run", "approve", "1", "--total", "15000", "--actor", "bob")
+    wrong = shop("run", "approve", "1", "--total", "15000", *GO, "--actor", "bob")
     assert (wrong.code, "run_1 comes to 150.00 coins, not 15000" in wrong.err) == (5, True)
     for same in ("ann", "author"):
         refused = shop(*given, "--actor", same, "--json")
@@ -262,20 +262,20 @@ def test_a_run_above_its_ceiling_halts_and_the_operators_are_told(shop: Shop) ->
 def test_a_run_is_paused_and_resumed(shop: Shop) -> None:
     shop.put(monthly())
     shop("run", "start", "monthly", "--no-work", *GO)
-    assert "bursar run resume run_1" in shop("run", "pause", "1", "--actor", "ann").out
+    assert "bursar run resume run_1" in shop("run", "pause", "1", *GO, "--actor", "ann").out
     assert "paused by ann" in shop("run", "status", "1").out
     assert shop("run", "work", "1").code == 1
     assert shop.balance("ada") == 0
-    assert shop("run", "pause", "1", "--json").error["code"] == "run_state"
-    assert shop("run", "resume", "1", "--json").json["state"] == "finished"
+    assert shop("run", "pause", "1", *GO, "--json").error["code"] == "run_state"
+    assert shop("run", "resume", "1", *GO, "--json").json["state"] == "finished"
     assert shop.balance("ada") == 5_000
 
 
 def test_a_canceled_run_stays_so(shop: Shop) -> None:
     shop.put(monthly())
     shop("run", "start", "monthly", "--no-work", *GO)
-    assert shop("run", "cancel", "1", "--json").json["state"] == "canceled"
-    assert shop("run", "resume", "1", "--json").error["code"] == "run_state"
+    assert shop("run", "cancel", "1", *GO, "--json").json["state"] == "canceled"
+    assert shop("run", "resume", "1", *GO, "--json").error["code"] == "run_state"
     assert shop("run", "work", "1").code == 1
 
 

@@ -61,7 +61,7 @@ async def sandbox(database: Database, ledger: Ledger) -> Ledger:
     """A ledger whose clock may be moved."""
     with psycopg.connect(database.owner_url) as owner:
         owner.execute("update bursar.economy set sandbox = true")
-    await ledger.add_asset("coins")
+    await ledger.add_asset("coins", actor="test", reason="test")
     return ledger
 
 
@@ -70,14 +70,14 @@ async def test_a_clock_that_is_no_sandboxs_is_only_read(ledger: Ledger) -> None:
     read = await clock.read()
     assert (read.sandbox, read.offset) == (False, timedelta(0))
     with pytest.raises(Rejected) as caught:
-        await clock.move_to(read.now + _A_DAY)
+        await clock.move_to(read.now + _A_DAY, actor="test", reason="test")
     assert caught.value.code == "clock_not_sandbox"
 
 
 async def test_the_clock_shows_at_least_the_target_and_goes_on_from_there(sandbox: Ledger) -> None:
     clock = TestClock(sandbox, Nothing())
     target = (await clock.read()).now + 30 * _A_DAY
-    moved = await clock.move_to(target)
+    moved = await clock.move_to(target, actor="test", reason="test")
     assert target <= moved.now < target + timedelta(hours=1)
     assert 29 * _A_DAY < moved.offset <= 30 * _A_DAY
     assert (await clock.read()).now >= moved.now
@@ -86,9 +86,9 @@ async def test_the_clock_shows_at_least_the_target_and_goes_on_from_there(sandbo
 async def test_it_never_goes_back(sandbox: Ledger) -> None:
     clock = TestClock(sandbox, Nothing())
     start = (await clock.read()).now
-    await clock.move_to(start + 2 * _A_DAY)
+    await clock.move_to(start + 2 * _A_DAY, actor="test", reason="test")
     with pytest.raises(Rejected) as caught:
-        await clock.move_to(start + _A_DAY)
+        await clock.move_to(start + _A_DAY, actor="test", reason="test")
     assert caught.value.code == "clock_backwards"
 
 
@@ -96,7 +96,7 @@ async def test_it_stops_wherever_something_falls_due(sandbox: Ledger) -> None:
     work, stops = Daily(sandbox), []
     clock = TestClock(sandbox, work)
     start = (await clock.read()).now
-    await clock.move_to(start + 365 * _A_DAY, progress=stops.append)
+    await clock.move_to(start + 365 * _A_DAY, actor="test", reason="test", progress=stops.append)
     assert len(work.done) == 365
     assert stops == sorted(stops)
     late = [at - at.replace(hour=0, minute=0, second=0, microsecond=0) for at in work.done]
@@ -110,7 +110,7 @@ async def test_what_cannot_be_done_is_met_again_a_step_later_and_the_walk_ends(
     work = Daily(sandbox, fails=True)
     clock = TestClock(sandbox, work)
     target = _midnight((await clock.read()).now) + _A_DAY
-    moved = await clock.move_to(target)
+    moved = await clock.move_to(target, actor="test", reason="test")
     assert moved.now >= target
     assert work.times == 26
 
@@ -137,7 +137,7 @@ async def test_lots_expire_and_holds_lapse_on_the_way(sandbox: Ledger) -> None:
         actor="a",
         reason="r",
     )
-    await clock.move_to(now + 10 * _A_DAY)
+    await clock.move_to(now + 10 * _A_DAY, actor="test", reason="test")
     kinds = {e.kind: e.recorded_at - now for e in (await sandbox.journal()).items}
     assert 3 * _A_DAY <= kinds["expire"] < 3 * _A_DAY + timedelta(hours=1, minutes=5)
     assert 5 * _A_DAY <= kinds["lapse"] < 5 * _A_DAY + timedelta(hours=1, minutes=5)
@@ -152,11 +152,13 @@ async def test_lots_expire_and_holds_lapse_on_the_way(sandbox: Ledger) -> None:
 )
 async def test_no_instant_to_move_to(sandbox: Ledger, target: datetime) -> None:
     with pytest.raises(Invalid) as caught:
-        await TestClock(sandbox, Nothing()).move_to(target)
+        await TestClock(sandbox, Nothing()).move_to(target, actor="test", reason="test")
     assert caught.value.code == "clock_target"
 
 
 async def test_a_step_is_a_minute_or_more(sandbox: Ledger) -> None:
     clock = TestClock(sandbox, Nothing())
     with pytest.raises(Invalid):
-        await clock.move_to((await clock.read()).now + _A_DAY, step=timedelta(0))
+        await clock.move_to(
+            (await clock.read()).now + _A_DAY, actor="test", reason="test", step=timedelta(0)
+        )

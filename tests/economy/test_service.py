@@ -135,7 +135,7 @@ async def test_a_file_with_problems_changes_nothing(books: Books) -> None:
 
 
 async def test_the_scale_of_an_asset_is_for_good(books: Books) -> None:
-    await books.ledger.add_asset("coins", scale=2)
+    await books.ledger.add_asset("coins", scale=2, actor="test", reason="test")
     for ask in (books.service.plan(club()), books.apply(club())):
         with pytest.raises(Rejected) as caught:
             await ask
@@ -191,24 +191,24 @@ async def test_a_second_person_puts_it_in_force(books: Books) -> None:
     await books.apply(club(5, limit=10))
     await books.apply(two(club(6, limit=11)))
     with pytest.raises(Rejected) as same:
-        await books.service.approve(2, actor="ann")
+        await books.service.approve(2, actor="ann", reason="test")
     assert same.value.code == "economy_second_person"
-    approved = await books.service.approve(2, actor="bob")
+    approved = await books.service.approve(2, actor="bob", reason="test")
     assert (approved.state.value, approved.actor, approved.decided_by) == ("applied", "ann", "bob")
     assert approved.applied_at is not None
     assert books.programs() == {"p": (2, False), "q": (1, False)}
     assert (await books.service.show()).version == 2
     with pytest.raises(Conflict) as again:
-        await books.service.approve(2, actor="bob")
+        await books.service.approve(2, actor="bob", reason="test")
     assert (again.value.code, again.value.fields["state"]) == ("economy_decided", "applied")
 
 
 async def test_a_refused_version_never_comes_in_force(books: Books) -> None:
     await books.apply(club(5, limit=10))
     await books.apply(club(5, limit=11))
-    assert (await books.service.refuse(2, actor="ann")).state.value == "refused"
+    assert (await books.service.refuse(2, actor="ann", reason="test")).state.value == "refused"
     with pytest.raises(Conflict):
-        await books.service.approve(2, actor="bob")
+        await books.service.approve(2, actor="bob", reason="test")
     assert await books.apply(club(5, limit=11)) == (3, "waiting")
 
 
@@ -231,8 +231,8 @@ async def test_what_programs_would_refuse_is_told_before_it_waits(books: Books) 
 @pytest.mark.parametrize("version", [0, -1, 7, 2**40])
 async def test_a_version_that_is_not_there(books: Books, version: int) -> None:
     for ask in (
-        books.service.approve(version, actor="bob"),
-        books.service.refuse(version, actor="bob"),
+        books.service.approve(version, actor="bob", reason="test"),
+        books.service.refuse(version, actor="bob", reason="test"),
         books.service.show(version),
     ):
         with pytest.raises(Missing) as caught:

@@ -192,14 +192,16 @@ class Chaos:
             run = self._paused
             self._paused = None
             self._steer(
-                lambda programs: programs.runs.resume(run, actor="test"), f"resume run_{run}"
+                lambda programs: programs.runs.resume(run, actor="test", reason="test"),
+                f"resume run_{run}",
             )
             return
         running = self.ask("select run_id from bursar.runs where state = 'running' order by run_id")
         if running:
             run = self._random.choice(running)[0]
             done = self._steer(
-                lambda programs: programs.runs.pause(run, actor="test"), f"pause run_{run}"
+                lambda programs: programs.runs.pause(run, actor="test", reason="test"),
+                f"pause run_{run}",
             )
             self._paused = run if done else None
 

@@ -105,7 +105,7 @@ async def _found(url: str, people: int) -> None:
     database = Database(url)
     await database.open()
     async with Ledger(database) as ledger:
-        await ledger.add_asset("coins")
+        await ledger.add_asset("coins", actor="test", reason="test")
         numbers = range(1, people + 1)
         await enrol(ledger, [person(number, begun(number)) for number in numbers])
         async with database.transaction() as connection:

@@ -17,7 +17,7 @@ async def ledger(database: Any) -> AsyncIterator[Ledger]:
     opened = Database(database.url, max_connections=6)
     await opened.open()
     async with Ledger(opened) as ledger:
-        await ledger.add_asset("coins", scale=2)
+        await ledger.add_asset("coins", scale=2, actor="test", reason="test")
         yield ledger
 
 

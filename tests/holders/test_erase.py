@@ -36,7 +36,7 @@ async def give(holders: Holders, holder: str) -> None:
 async def test_nothing_personal_is_left_and_the_books_are_sound(
     holders: Holders, database: Any
 ) -> None:
-    await holders.unique(username=True, email=True)
+    await holders.unique(username=True, email=True, actor="test", reason="test")
     await put(holders, ADA)
     await put(holders, HolderChange("ada@secret", status="past_due"))
     await give(holders, "ada@secret")
@@ -91,7 +91,7 @@ async def test_a_second_erasure_is_no_error(holders: Holders) -> None:
 
 
 async def test_the_same_id_may_be_enrolled_anew_as_another_holder(holders: Holders) -> None:
-    await holders.unique(username=True)
+    await holders.unique(username=True, actor="test", reason="test")
     await put(holders, HolderChange("ada", username="ada"))
     first = await holders.erase("ada", **VOICE)
     [second] = await put(holders, HolderChange("ada", username="ada"))

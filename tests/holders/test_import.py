@@ -361,7 +361,7 @@ async def test_an_asset_that_is_none_is_told_before_anything(imports: Imports) -
 
 
 async def test_a_name_that_is_taken_rejects_its_row(imports: Imports) -> None:
-    await imports.holders.unique(email=True)
+    await imports.holders.unique(email=True, actor="test", reason="test")
     plan = ImportPlan(map={"external_id": "id", "email": "mail"})
     report = await imports("id,mail\na,x@y.org\nb,X@Y.org\nc,z@y.org\n", plan)
     assert counts(report) == (2, 0, 0, 1)

@@ -250,14 +250,14 @@ async def test_holders_are_listed_by_page_and_filter(holders: Holders) -> None:
 
 
 async def test_names_are_unique_where_the_economy_says_so(holders: Holders) -> None:
-    assert await holders.unique() == await holders.unique(email=False)
+    assert await holders.unique() == await holders.unique(email=False, actor="test", reason="test")
     await put(holders, HolderChange("a", email="A@b.org"), HolderChange("b", email="a@B.org"))
     with pytest.raises(Rejected) as caught:
-        await holders.unique(email=True)
+        await holders.unique(email=True, actor="test", reason="test")
     assert caught.value.fields["names"] == ["a@b.org"]
     assert not (await holders.unique()).email
     await put(holders, HolderChange("b", email="b@b.org"))
-    assert (await holders.unique(email=True)).email
+    assert (await holders.unique(email=True, actor="test", reason="test")).email
     taken, new, moved, now_free = await put(
         holders,
         HolderChange("c", email="B@B.org"),
@@ -270,13 +270,13 @@ async def test_names_are_unique_where_the_economy_says_so(holders: Holders) -> N
     assert [new.outcome, moved.outcome, now_free.outcome] == ["created", "changed", "created"]
     [again] = await put(holders, HolderChange("c", email="b@B.ORG"))
     assert again.outcome == "changed"
-    await holders.unique(email=False)
+    await holders.unique(email=False, actor="test", reason="test")
     [free] = await put(holders, HolderChange("e", email="d@b.org"))
     assert free.outcome == "created"
 
 
 async def test_of_two_who_take_a_name_at_once_one_has_it(holders: Holders) -> None:
-    await holders.unique(username=True)
+    await holders.unique(username=True, actor="test", reason="test")
     await put(holders, *(HolderChange(f"h{i}") for i in range(0, 20, 2)))
     done = await asyncio.gather(
         *(put(holders, HolderChange(f"h{i}", username="Neo")) for i in range(20))

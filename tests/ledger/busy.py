@@ -61,8 +61,8 @@ async def holder(ledger: Ledger, external_id: str) -> int:
 
 async def make_busy(ledger: Ledger) -> list[Result]:
     """Post some of everything; returns the results."""
-    await ledger.add_asset("coins")
-    await ledger.add_asset("gem_stones_2", scale=2)
+    await ledger.add_asset("coins", actor="test", reason="test")
+    await ledger.add_asset("gem_stones_2", scale=2, actor="test", reason="test")
     results: list[Result] = []
     for asset in ("coins", "gem_stones_2"):
         for batch in _story(asset):

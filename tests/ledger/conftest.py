@@ -20,8 +20,8 @@ async def ledger(database: Any) -> AsyncIterator[Ledger]:
     opened = Database(database.url, max_connections=4)
     await opened.open()
     async with Ledger(opened) as ledger:
-        await ledger.add_asset("coins")
-        await ledger.add_asset("gems")
+        await ledger.add_asset("coins", actor="test", reason="test")
+        await ledger.add_asset("gems", actor="test", reason="test")
         yield ledger
 
 

@@ -81,7 +81,7 @@ async def test_any_asset_and_house_account_has_a_name_in_beancount(ledger: Ledge
     codes = ["true", "null", "x", "end_", "a_b", "abcdefghijklmnopqrstuvwxyz_12345", "p2"]
     names = ["x", "end_", "prize_pool", "issuance", "a1__b"]
     for n, code in enumerate(codes):
-        await ledger.add_asset(code, scale=2 * n)
+        await ledger.add_asset(code, scale=2 * n, actor="test", reason="test")
         give = [
             Credit(holder="a", asset=code, amount=2**62, reference=name, house_account=name)
             for name in names[:1]
@@ -129,7 +129,7 @@ async def test_csv_has_every_entry_in_recorded_order(ledger: Ledger) -> None:
 
 
 async def test_csv_disarms_formulas_reversibly(ledger: Ledger) -> None:
-    await ledger.add_asset("coins")
+    await ledger.add_asset("coins", actor="test", reason="test")
     commands = [Credit(holder="f", asset="coins", amount=1, reference=text) for text in FORMULAS]
     await ledger.post(commands, actor="=cmd", reason="t")
     text = await exported(ledger, "csv")

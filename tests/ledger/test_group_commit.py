@@ -305,7 +305,7 @@ async def test_closing_a_ledger_answers_everyone_who_asked_in_time(database: Any
     opened = Database(database.url)
     await opened.open()
     ledger = Ledger(opened)
-    await ledger.add_asset("coins")
+    await ledger.add_asset("coins", actor="test", reason="test")
     commands = [c.Credit(**ADA, reference=f"r{n}", amount=1) for n in range(200)]
     tasks = [asyncio.create_task(ask(ledger, command)) for command in commands]
     await asyncio.sleep(0)

@@ -22,7 +22,7 @@ def _economy(database: Database) -> tuple[int, int]:
 
 async def test_a_ledger_is_opened_by_address_and_used(database: Database) -> None:
     async with await Ledger.open(database.url, settings=SETTINGS) as ledger:
-        await ledger.add_asset("coins")
+        await ledger.add_asset("coins", actor="test", reason="test")
         grant = Credit(holder="maria", asset="coins", reference="welcome", amount=50)
         [result] = await ledger.post([grant], actor="shop", reason="first visit")
         assert result.unwrap().balance == 50
@@ -32,7 +32,7 @@ async def test_a_ledger_is_opened_by_address_and_used(database: Database) -> Non
 async def test_entries_are_sealed_as_the_settings_say(database: Database) -> None:
     keyed = Settings(data_dir=Path("/d"), checksum_key=bytes(32), checksum_key_id=7)
     async with await Ledger.open(database.url, settings=keyed) as ledger:
-        await ledger.add_asset("coins")
+        await ledger.add_asset("coins", actor="test", reason="test")
         grant = Credit(holder="maria", asset="coins", reference="welcome", amount=50)
         [result] = await ledger.post([grant], actor="shop", reason="first visit")
         assert result.unwrap().key_id == 7

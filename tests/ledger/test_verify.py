@@ -36,7 +36,7 @@ async def test_a_busy_ledger_is_clean(ledger: Ledger) -> None:
 
 
 async def test_a_random_ledger_is_clean(ledger: Ledger) -> None:
-    await ledger.add_asset("coins")
+    await ledger.add_asset("coins", actor="test", reason="test")
     chance = random.Random(7)
     for n in range(5):
         commands = random_commands(chance, f"run{n}", 600, 40)
@@ -98,7 +98,7 @@ async def test_totals_of_each_day_are_checked_alone_or_together(
     ledger: Ledger, database: Urls, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     monkeypatch.setattr(verify_slices, "ENTRIES_A_PASS", size)
-    await ledger.add_asset("coins")
+    await ledger.add_asset("coins", actor="test", reason="test")
     for number in range(9):
         credit = Credit(holder="a", asset="coins", amount=9, reference=f"r{number}")
         await ledger.post([credit], actor="t", reason="t")
@@ -148,7 +148,7 @@ async def test_books_are_clean_while_they_are_written(
     """Tasks post, and slow transactions stay open across slices, while checks go round."""
     monkeypatch.setattr(verify_slices, "ENTRIES_A_SLICE", 200)
     monkeypatch.setattr(verify_slices, "ENTRIES_A_PASS", 500)
-    await ledger.add_asset("coins")
+    await ledger.add_asset("coins", actor="test", reason="test")
     over = asyncio.Event()
     slice_done = asyncio.Event()
     reports: list[Report] = []

@@ -213,7 +213,7 @@ async def test_damage_to_a_wallet_is_named(
 async def test_damage_to_a_plain_wallet_is_named(
     ledger: Ledger, database: Urls, statement: str, expected: str
 ) -> None:
-    await ledger.add_asset("coins")
+    await ledger.add_asset("coins", actor="test", reason="test")
     for number in range(3):
         given = [
             Credit(holder=h, asset="coins", amount=9, reference=f"r{number}") for h in ("a", "b")
@@ -290,7 +290,7 @@ async def test_a_holder_taken_out_altogether_is_missed_by_the_house(
 
 
 async def test_a_floor_that_was_crossed_is_named(ledger: Ledger, database: Urls) -> None:
-    await ledger.add_asset("coins")
+    await ledger.add_asset("coins", actor="test", reason="test")
     who = {"holder": "a", "asset": "coins"}
     posted = await ledger.post(
         [
@@ -328,7 +328,7 @@ async def test_more_findings_than_are_kept_are_counted(
     ledger: Ledger, database: Urls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verify_slices, "ENTRIES_A_SLICE", 700)
-    await ledger.add_asset("coins")
+    await ledger.add_asset("coins", actor="test", reason="test")
     commands = [
         Credit(holder=f"h{n}", asset="coins", amount=n + 1, reference="r") for n in range(1_500)
     ]

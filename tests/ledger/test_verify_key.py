@@ -55,7 +55,7 @@ KEY = Seal(b"0123456789abcdef0123456789abcdef", 3)
 @pytest.fixture
 async def keyed(ledger: Ledger) -> Ledger:
     """A ledger that got a key after its first day."""
-    await ledger.add_asset("coins")
+    await ledger.add_asset("coins", actor="test", reason="test")
     commands = [
         Credit(holder=h, asset="coins", amount=9, reference="before the key") for h in ("a", "z")
     ]

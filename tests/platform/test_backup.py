@@ -54,7 +54,7 @@ def _names(directory: Path) -> list[str]:
 
 async def _filled(database: Database, *references: str) -> None:
     async with await Ledger.open(database.url, settings=SETTINGS) as ledger:
-        await ledger.add_asset("coins")
+        await ledger.add_asset("coins", actor="test", reason="test")
         await _post(ledger, *references)
 
 
@@ -63,7 +63,7 @@ async def test_a_follower_goes_on_where_it_was_when_the_backup_was_made(
 ) -> None:
     file = tmp_path / "b"
     async with await Ledger.open(database.url, settings=SETTINGS) as ledger:
-        await ledger.add_asset("coins")
+        await ledger.add_asset("coins", actor="test", reason="test")
         await _post(ledger, "1", "2", "3")
         assert await _follow(ledger) == ["1", "2", "3"]
         await _post(ledger, "4", "5")

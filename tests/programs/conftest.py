@@ -22,7 +22,7 @@ async def ledger(database: Any) -> AsyncIterator[Ledger]:
     opened = Database(database.url, max_connections=8)
     await opened.open()
     async with Ledger(opened) as ledger:
-        await ledger.add_asset("coins")
+        await ledger.add_asset("coins", actor="test", reason="test")
         yield ledger
 
 

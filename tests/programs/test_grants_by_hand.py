@@ -82,7 +82,7 @@ async def test_the_same_reference_for_something_else_is_a_conflict(
     other: dict[str, Any], programs: Programs, ledger: Ledger, clock: Any, put: Any
 ) -> None:
     clock(2026, 3, 1)
-    await ledger.add_asset("gems")
+    await ledger.add_asset("gems", actor="test", reason="test")
     await put()
     await enrol(programs, *PEOPLE)
     asked: dict[str, Any] = {
@@ -221,10 +221,10 @@ async def test_a_run_cannot_be_steered_where_it_is_not(
     await enrol(programs, "a")
     made = await grant(programs, asset="coins", amount=5)
     for refused in (
-        programs.runs.pause(made, actor="ann"),
-        programs.runs.resume(made, actor="ann"),
-        programs.runs.cancel(made, actor="ann"),
-        programs.runs.approve(made, 5, actor="bob"),
+        programs.runs.pause(made, actor="ann", reason="test"),
+        programs.runs.resume(made, actor="ann", reason="test"),
+        programs.runs.cancel(made, actor="ann", reason="test"),
+        programs.runs.approve(made, 5, actor="bob", reason="test"),
     ):
         with pytest.raises(Rejected) as caught:
             await refused

@@ -89,11 +89,11 @@ async def test_resumed_against_its_ceiling_a_run_stays_where_it_is(
     [run_id] = await plan_small(programs)
     await programs.tick()
     with pytest.raises(Rejected) as caught:
-        await programs.runs.resume(run_id, actor="ann")
+        await programs.runs.resume(run_id, actor="ann", reason="test")
     assert caught.value.code == "run_ceiling"
     await programs.runs.work()
     assert await amounts(ledger, *PEOPLE) == [[]] * 6
-    await programs.runs.cancel(run_id, actor="ann")
+    await programs.runs.cancel(run_id, actor="ann", reason="test")
     await put(limits=Limits(run=300_000))
     await programs.runs.start("monthly", "2026-03", actor="ann", reason="again")
     await programs.runs.work()
@@ -138,7 +138,7 @@ async def test_above_the_approval_limit_whoever_joins_waits_for_a_second_person(
     assert report.run.estimate.amount == 300_000
     assert await amounts(ledger, *PEOPLE) == [[]] * 6
     assert await open_alerts(programs) == ["approval_needed"]
-    await programs.runs.approve(report.run.run_id, 300_000, actor="second")
+    await programs.runs.approve(report.run.run_id, 300_000, actor="second", reason="test")
     await programs.do_all_due()
     assert await amounts(ledger, *PEOPLE) == [[50_000]] * 6
     await sound(ledger)
@@ -168,20 +168,20 @@ async def test_only_a_second_person_approves_and_only_this_total(
     assert await amounts(ledger, *PEOPLE) == [[]] * 6
     for person in ("ann", "test:owner"):
         with pytest.raises(Rejected) as caught:
-            await programs.runs.approve(run_id, 300_000, actor=person)
+            await programs.runs.approve(run_id, 300_000, actor=person, reason="test")
         assert caught.value.code == "approval_second_person"
     with pytest.raises(Conflict) as wrong:
-        await programs.runs.approve(run_id, 250_000, actor="bob")
+        await programs.runs.approve(run_id, 250_000, actor="bob", reason="test")
     assert wrong.value.code == "approval_total"
     with pytest.raises(Rejected):
-        await programs.runs.resume(run_id, actor="ann")
+        await programs.runs.resume(run_id, actor="ann", reason="test")
     with pytest.raises(Rejected):
-        await programs.runs.pause(run_id, actor="ann")
+        await programs.runs.pause(run_id, actor="ann", reason="test")
     await programs.runs.work()
     assert await amounts(ledger, *PEOPLE) == [[]] * 6
-    await programs.runs.approve(run_id, 300_000, actor="bob")
+    await programs.runs.approve(run_id, 300_000, actor="bob", reason="test")
     with pytest.raises(Rejected) as again:
-        await programs.runs.approve(run_id, 300_000, actor="bob")
+        await programs.runs.approve(run_id, 300_000, actor="bob", reason="test")
     assert again.value.code == "run_state"
     await programs.do_all_due()
     assert (await programs.runs.report(run_id)).run.approved_by == "bob"
@@ -201,7 +201,7 @@ async def test_what_changed_since_the_approval_never_gives_more_than_was_approve
     clock(2026, 3, 1)
     [run_id] = await plan_small(programs)
     await programs.tick()
-    await programs.runs.approve(run_id, 6_000, actor="bob")
+    await programs.runs.approve(run_id, 6_000, actor="bob", reason="test")
     await enrol(programs, "h3", attributes={"plan": 900_000})
     await programs.runs.work()
     report = await programs.runs.report(run_id)
@@ -230,7 +230,7 @@ async def test_the_day_ceiling_counts_all_runs_of_a_program_and_ends_with_the_da
     assert await open_alerts(programs) == ["day_ceiling"]
     assert await amounts(ledger, *PEOPLE[:4]) == [[50_000]] * 4
     clock(2026, 3, 2)
-    await programs.runs.resume(report.run.run_id, actor="ann")
+    await programs.runs.resume(report.run.run_id, actor="ann", reason="test")
     await programs.do_all_due()
     assert await amounts(ledger, "h0") == [[50_000, 50_000]]
     await sound(ledger)
@@ -331,7 +331,7 @@ async def test_a_dry_run_by_hand_leaves_the_period_to_be_paid(
     assert await amounts(ledger, *PEOPLE) == [[]] * 6
     await programs.do_all_due()
     report = await last_run(programs)
-    await programs.runs.approve(report.run.run_id, 300_000, actor="bob")
+    await programs.runs.approve(report.run.run_id, 300_000, actor="bob", reason="test")
     await programs.do_all_due()
     assert await amounts(ledger, *PEOPLE) == [[50_000]] * 6
 
@@ -350,7 +350,7 @@ async def test_a_grant_to_one_of_a_program_is_judged_by_what_it_gives_not_by_eve
     )
     report = await programs.runs.report(two)
     assert report.run.state is RunState.WAITING
-    await programs.runs.approve(two, 100_000, actor="bob")
+    await programs.runs.approve(two, 100_000, actor="bob", reason="test")
     await programs.runs.work()
     assert await amounts(ledger, "h0", "h1") == [[50_000, 50_000], [50_000]]
     await sound(ledger)

@@ -53,9 +53,9 @@ async def test_a_day_of_automatic_claims_waits_until_the_one_before_is_settled(
     await put("streak", schedule=EVERYBODY, amount=Amount(formula="100 * streak"), catch_up="all")
     clock(2026, 3, 4, 12)
     [first] = (await programs.tick()).begun
-    await programs.runs.pause(first, actor="test")
+    await programs.runs.pause(first, actor="test", reason="test")
     assert (await programs.tick()).begun == ()
-    await programs.runs.resume(first, actor="test")
+    await programs.runs.resume(first, actor="test", reason="test")
     await programs.runs.work()
     assert len((await programs.do_all_due()).begun) == 2
     assert await given(programs, "ada") == [
@@ -159,7 +159,7 @@ async def test_two_who_retry_a_run_at_once_both_add_to_it(
         )
         async with programs.ledger.database.transaction() as ticking:
             assert await steer.retry(ticking, None, 10) == {run: 1}
-            operator = asyncio.create_task(programs.runs.retry(run))
+            operator = asyncio.create_task(programs.runs.retry(run, actor="test", reason="test"))
             waiting: LiteralString = "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
             await wait_for_row(owner, waiting)
         assert await operator == 1

@@ -149,7 +149,7 @@ async def test_a_reversal_waits_for_a_chunk_under_way_and_takes_it_back_too(
         monkeypatch.setattr(store, "finish_chunk", slow)
         working = asyncio.create_task(other.runs._executor.work_one(run_id))
         await at_the_end.wait()
-        await programs.runs.pause(run_id, actor="ann")
+        await programs.runs.pause(run_id, actor="ann", reason="test")
         reverting = asyncio.create_task(revert(programs, run_id))
         await asyncio.wait([reverting], timeout=0.2)
         assert not reverting.done()
@@ -256,7 +256,7 @@ async def test_joiners_who_were_set_aside_are_paid_by_the_run_that_follows_and_o
     await programs.do_all_due()
     clock(2026, 3, 6)
     await programs.do_all_due()
-    assert await programs.runs.retry(joiners) == 0
+    assert await programs.runs.retry(joiners, actor="test", reason="test") == 0
     await programs.do_all_due()
     assert await given(ledger, "joined") == [("monthly:2026-03~1", 50_000)]
     await sound(ledger)
@@ -271,7 +271,7 @@ async def test_of_a_canceled_run_what_it_had_given_is_taken_back(
     clock(2026, 3, 1)
     [run_id] = await plan_small(programs)
     await do_chunks(programs, run_id, 1)
-    await programs.runs.cancel(run_id, actor="ann")
+    await programs.runs.cancel(run_id, actor="ann", reason="test")
     made = await revert(programs, run_id)
     await programs.runs.work()
     assert (await programs.runs.report(made)).progress.amount == 100_000
@@ -291,7 +291,7 @@ async def test_a_canceled_half_may_be_reverted_after_another_run_has_paid_the_re
     clock(2026, 3, 1)
     [first] = await plan_small(programs)
     await do_chunks(programs, first, 1)
-    await programs.runs.cancel(first, actor="ann")
+    await programs.runs.cancel(first, actor="ann", reason="test")
     second = await programs.runs.start("monthly", "2026-03", actor="ann", reason="the rest")
     await programs.do_all_due()
     await revert(programs, first)
@@ -317,7 +317,7 @@ async def test_after_a_reversal_of_the_rest_the_canceled_half_keeps_its_one_awar
     clock(2026, 3, 1)
     [first] = await plan_small(programs)
     await do_chunks(programs, first, 1)
-    await programs.runs.cancel(first, actor="ann")
+    await programs.runs.cancel(first, actor="ann", reason="test")
     second = await programs.runs.start("monthly", "2026-03", actor="ann", reason="the rest")
     await programs.do_all_due()
     await revert(programs, second)
@@ -339,7 +339,7 @@ async def test_a_canceled_reversal_may_be_done_again_and_takes_back_the_rest_onl
     await programs.runs.work()
     made = await revert(programs, run_id)
     await do_chunks(programs, made, 1)
-    await programs.runs.cancel(made, actor="ann")
+    await programs.runs.cancel(made, actor="ann", reason="test")
     again = await revert(programs, run_id)
     await programs.do_all_due()
     report = await programs.runs.report(again)

@@ -131,7 +131,7 @@ async def test_tries_end_after_eight_and_an_operator_may_try_again(
     failures = await programs.runs.failures(run_id)
     assert [(f.attempts, f.retry_at) for f in failures] == [(8, None)] * 3
     await enrol(programs, "zero", attributes={"parts": 10})
-    assert await programs.runs.retry(run_id) == 3
+    assert await programs.runs.retry(run_id, actor="test", reason="test") == 3
     await programs.runs.work()
     assert await amounts(ledger, "zero") == [[10]]
     assert len(await programs.runs.failures(run_id)) == 2
@@ -154,7 +154,7 @@ async def test_where_most_of_a_chunk_fails_the_run_pauses_and_gives_none_of_it(
     assert [alert.kind for alert in await programs.alerts()] == ["run_failing"]
     assert await amounts(ledger, "good") == [[]]
     await enrol(programs, *bad, attributes={"parts": 1})
-    await programs.runs.resume(report.run.run_id, actor="ann")
+    await programs.runs.resume(report.run.run_id, actor="ann", reason="test")
     await programs.do_all_due()
     assert await amounts(ledger, "good", "bad0", "bad100") == [[50], [100], [100]]
     await sound(ledger)
@@ -192,7 +192,7 @@ async def test_the_day_after_its_failures_are_summed_up_once(
     found = [a for a in await programs.alerts() if a.kind == "failures_of_the_day"]
     assert [a.subject for a in found] == ["2026-03-01"]
     assert found[0].message.startswith("3 holders failed in 1 runs, 3 are still set aside: ")
-    await programs.resolve_alert(found[0].alert_id, actor="ops")
+    await programs.resolve_alert(found[0].alert_id, actor="ops", reason="test")
     await programs.do_all_due()
     again = [a for a in await programs.alerts(everything=True) if a.kind == "failures_of_the_day"]
     assert [a.alert_id for a in again] == [found[0].alert_id]

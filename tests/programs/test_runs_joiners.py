@@ -165,9 +165,9 @@ async def test_who_joins_while_the_run_is_stopped_is_paid_once_when_it_goes_on(
     clock(2026, 3, 1)
     [run_id] = await plan_small(programs)
     await do_chunks(programs, run_id, 1)
-    await programs.runs.pause(run_id, actor="ann")
+    await programs.runs.pause(run_id, actor="ann", reason="test")
     if how == "canceled":
-        await programs.runs.cancel(run_id, actor="ann")
+        await programs.runs.cancel(run_id, actor="ann", reason="test")
     elif how == "reverted":
         await programs.runs.revert(run_id, "clip", actor="ann", reason="wrong")
     clock(2026, 3, 16)
@@ -176,7 +176,7 @@ async def test_who_joins_while_the_run_is_stopped_is_paid_once_when_it_goes_on(
     assert await given(ledger, "late") == []
     clock(2026, 3, 18)
     if how == "paused":
-        await programs.runs.resume(run_id, actor="ann")
+        await programs.runs.resume(run_id, actor="ann", reason="test")
     else:
         await programs.runs.start("monthly", "2026-03", actor="ann", reason="again")
     await programs.do_all_due()

@@ -146,7 +146,7 @@ async def test_canceled_half_way_and_started_again_by_name_pays_only_the_rest(
     clock(2026, 3, 1)
     [run_id] = await plan_small(programs)
     await do_chunks(programs, run_id, 2)
-    await programs.runs.cancel(run_id, actor="ann")
+    await programs.runs.cancel(run_id, actor="ann", reason="test")
     assert await programs.runs.work() == 0
     again = await programs.runs.start("monthly", "2026-03", actor="ann", reason="go on")
     await programs.runs.work()
@@ -168,12 +168,12 @@ async def test_a_paused_run_gives_nothing_until_it_is_resumed(
     clock(2026, 3, 1)
     [run_id] = await plan_small(programs)
     await do_chunks(programs, run_id, 1)
-    await programs.runs.pause(run_id, actor="ann")
+    await programs.runs.pause(run_id, actor="ann", reason="test")
     async with another_process(database) as other:
         assert await other.runs.work() == 0
         await other.do_all_due()
     assert sum(map(len, await amounts(ledger, *PEOPLE))) == 2
-    await programs.runs.resume(run_id, actor="ann")
+    await programs.runs.resume(run_id, actor="ann", reason="test")
     await programs.runs.work()
     assert await amounts(ledger, *PEOPLE) == [[50_000]] * 7
     await sound(ledger)

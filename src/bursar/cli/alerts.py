@@ -7,7 +7,7 @@ from typer.core import TyperGroup
 
 from bursar.cli import output
 from bursar.cli.running import Limit, with_programs
-from bursar.cli.session import Actor, Json, Where, actor_or_me
+from bursar.cli.session import BY_HAND, Actor, Json, Reason, Where, actor_or_me
 from bursar.programs.service import Programs
 
 
@@ -66,6 +66,7 @@ def list_(
 @app.command()
 def resolve(
     alert: Annotated[int, typer.Argument(metavar="ID", min=1, help="As the list shows it.")],
+    reason: Reason = BY_HAND,
     actor: Actor = None,
     where: Where = None,
     as_json: Json = False,
@@ -73,7 +74,7 @@ def resolve(
     """Close a matter; if it comes up again, it is told again."""
 
     async def act(programs: Programs) -> None:
-        await programs.resolve_alert(alert, actor=actor_or_me(actor))
+        await programs.resolve_alert(alert, actor=actor_or_me(actor), reason=reason)
         if as_json:
             output.emit({"alert": alert, "resolved": True})
         else:

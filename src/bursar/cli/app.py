@@ -35,6 +35,7 @@ _COMMANDS: Final = {
     "claim": "Claim for a holder.",
     "next": "Tell what comes next to a holder from every program.",
     "history": "List what programs have given to a holder.",
+    "audit": "List who did what to the economy, when and why.",
     "alerts": "List the matters that operators should know of, and close them.",
     "outage": "Declare windows in which holders could not act.",
     "tick": "Plan all that is due now, and do it.",

@@ -5,7 +5,17 @@ from typing import Annotated
 import typer
 
 from bursar.cli import output
-from bursar.cli.session import AssetCode, Json, Where, command_group, with_ledger
+from bursar.cli.session import (
+    BY_HAND,
+    Actor,
+    AssetCode,
+    Json,
+    Reason,
+    Where,
+    actor_or_me,
+    command_group,
+    with_ledger,
+)
 
 app = command_group("Add and list kinds of credit.")
 
@@ -14,11 +24,17 @@ app = command_group("Add and list kinds of credit.")
 def add(
     code: AssetCode,
     scale: Annotated[int, typer.Option("--scale", help="Decimal places, 0 to 12; for good.")] = 0,
+    reason: Reason = BY_HAND,
+    actor: Actor = None,
     where: Where = None,
     as_json: Json = False,
 ) -> None:
     """Add an asset; the same again is no error. Makes the ledger, if there is none yet."""
-    asset = with_ledger(where, lambda ledger: ledger.add_asset(code, scale=scale), create=True)
+    asset = with_ledger(
+        where,
+        lambda ledger: ledger.add_asset(code, scale=scale, actor=actor_or_me(actor), reason=reason),
+        create=True,
+    )
     if as_json:
         output.emit(asset)
     else:

@@ -9,7 +9,17 @@ import typer
 from bursar.cli import output
 from bursar.cli.progress import meter
 from bursar.cli.running import programs_of
-from bursar.cli.session import Json, Where, command_group, instant_of, with_ledger
+from bursar.cli.session import (
+    BY_HAND,
+    Actor,
+    Json,
+    Reason,
+    Where,
+    actor_or_me,
+    command_group,
+    instant_of,
+    with_ledger,
+)
 from bursar.economy.clock import TestClock
 from bursar.economy.model import Clock
 from bursar.ledger import Ledger
@@ -35,6 +45,8 @@ def move(
             metavar="INSTANT", help="Until when: 2026-03-31T18:30:00Z, +30d, +12h, +4w."
         ),
     ],
+    reason: Reason = BY_HAND,
+    actor: Actor = None,
     where: Where = None,
     as_json: Json = False,
 ) -> None:
@@ -54,7 +66,9 @@ def move(
                 shown.at(int((now - start).total_seconds()))
                 shown.say(f"moving the clock: {output.instant(now)}")
 
-            return await clock.move_to(target, progress=stopped)
+            return await clock.move_to(
+                target, actor=actor_or_me(actor), reason=reason, progress=stopped
+            )
 
     _show(with_ledger(where, work), as_json=as_json)
 

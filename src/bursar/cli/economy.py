@@ -112,7 +112,7 @@ def apply(
     elif version.state is VersionState.WAITING:
         output.say(
             f"version {version.version} raises limits and waits: a second person approves it with "
-            f"`bursar economy approve {version.version}`"
+            f"`bursar economy approve {version.version} --reason …`"
         )
     elif applied.unchanged:
         output.say(f"nothing to do: version {version.version} is this file")
@@ -122,11 +122,18 @@ def apply(
 
 @app.command()
 def approve(
-    version: Number, actor: Actor = None, where: Where = None, as_json: Json = False
+    version: Number,
+    reason: Reason,
+    actor: Actor = None,
+    where: Where = None,
+    as_json: Json = False,
 ) -> None:
     """Put a version that waits in force, as a second person."""
     _decide(
-        with_ledger(where, lambda led: _service(led).approve(version, actor=actor_or_me(actor))),
+        with_ledger(
+            where,
+            lambda led: _service(led).approve(version, actor=actor_or_me(actor), reason=reason),
+        ),
         "in force",
         as_json=as_json,
     )
@@ -134,11 +141,18 @@ def approve(
 
 @app.command()
 def refuse(
-    version: Number, actor: Actor = None, where: Where = None, as_json: Json = False
+    version: Number,
+    reason: Reason,
+    actor: Actor = None,
+    where: Where = None,
+    as_json: Json = False,
 ) -> None:
     """Refuse a version that waits, or withdraw your own."""
     _decide(
-        with_ledger(where, lambda led: _service(led).refuse(version, actor=actor_or_me(actor))),
+        with_ledger(
+            where,
+            lambda led: _service(led).refuse(version, actor=actor_or_me(actor), reason=reason),
+        ),
         "refused",
         as_json=as_json,
     )

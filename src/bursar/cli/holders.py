@@ -8,6 +8,7 @@ import typer
 
 from bursar.cli import errors, holder_import, holder_view, output
 from bursar.cli.session import (
+    BY_HAND,
     Actor,
     Holder,
     Json,
@@ -214,11 +215,18 @@ def unique(
     email: Annotated[
         bool | None, typer.Option("--email/--no-email", help="One holder an e-mail address.")
     ] = None,
+    reason: Reason = BY_HAND,
+    actor: Actor = None,
     where: Where = None,
     as_json: Json = False,
 ) -> None:
     """Say, or tell, which names only one holder may have; case does not count."""
-    now = with_ledger(where, lambda ledger: Holders(ledger).unique(username=username, email=email))
+    now = with_ledger(
+        where,
+        lambda ledger: Holders(ledger).unique(
+            username=username, email=email, actor=actor_or_me(actor), reason=reason
+        ),
+    )
     if as_json:
         output.emit(now)
     else:

@@ -204,13 +204,18 @@ def excluded(
 
 @app.command()
 def retry(
-    run: RunName, no_work: NoWork = False, where: Where = None, as_json: Json = False
+    run: RunName,
+    reason: Reason,
+    no_work: NoWork = False,
+    actor: Actor = None,
+    where: Where = None,
+    as_json: Json = False,
 ) -> None:
     """Try those whom a run has set aside again, now."""
     run_id = run_number(run)
 
     async def act(programs: Programs) -> int:
-        count = await programs.runs.retry(run_id)
+        count = await programs.runs.retry(run_id, actor=actor_or_me(actor), reason=reason)
         if not as_json:
             output.say(f"{output.counted(count, 'holder')} to try again")
         return await carry_on(programs, run_id, work=not no_work, as_json=as_json)
@@ -224,6 +229,7 @@ def approve(
     total: Annotated[
         str, typer.Option("--total", metavar="AMOUNT", help="What it comes to, as it is shown.")
     ],
+    reason: Reason,
     no_work: NoWork = False,
     actor: Actor = None,
     where: Where = None,
@@ -236,7 +242,9 @@ def approve(
         found = await programs.runs.report(run_id)
         asset = await asset_named(programs.ledger, found.run.asset)
         try:
-            await programs.runs.approve(run_id, minor_units(total, asset), actor=actor_or_me(actor))
+            await programs.runs.approve(
+                run_id, minor_units(total, asset), actor=actor_or_me(actor), reason=reason
+            )
         except Conflict as error:
             estimate = found.run.estimate
             if error.code != "approval_total" or estimate is None:
@@ -250,16 +258,26 @@ def approve(
 
 
 @app.command()
-def pause(run: RunName, actor: Actor = None, where: Where = None, as_json: Json = False) -> None:
+def pause(
+    run: RunName,
+    reason: Reason,
+    actor: Actor = None,
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
     """Stop a run where it is; the parts under way are finished."""
     _steer(
-        run, where, as_json, lambda programs, r: programs.runs.pause(r, actor=actor_or_me(actor))
+        run,
+        where,
+        as_json,
+        lambda programs, r: programs.runs.pause(r, actor=actor_or_me(actor), reason=reason),
     )
 
 
 @app.command()
 def resume(
     run: RunName,
+    reason: Reason,
     no_work: NoWork = False,
     actor: Actor = None,
     where: Where = None,
@@ -269,17 +287,26 @@ def resume(
     run_id = run_number(run)
 
     async def act(programs: Programs) -> int:
-        await programs.runs.resume(run_id, actor=actor_or_me(actor))
+        await programs.runs.resume(run_id, actor=actor_or_me(actor), reason=reason)
         return await carry_on(programs, run_id, work=not no_work, as_json=as_json)
 
     leave(with_programs(where, act))
 
 
 @app.command()
-def cancel(run: RunName, actor: Actor = None, where: Where = None, as_json: Json = False) -> None:
+def cancel(
+    run: RunName,
+    reason: Reason,
+    actor: Actor = None,
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
     """End a run for good; what it has given stays, until it is reverted."""
     _steer(
-        run, where, as_json, lambda programs, r: programs.runs.cancel(r, actor=actor_or_me(actor))
+        run,
+        where,
+        as_json,
+        lambda programs, r: programs.runs.cancel(r, actor=actor_or_me(actor), reason=reason),
     )
 
 

@@ -121,13 +121,13 @@ def what_next(report: RunReport, asset: Asset) -> str:
             return f"a worker does it, or `bursar run work {run.name}`"
         case RunState.PAUSED:
             return (
-                f"go on with `bursar run resume {run.name}`, or end it with"
-                f" `bursar run cancel {run.name}`"
+                f"go on with `bursar run resume {run.name} --reason …`, or end it with"
+                f" `bursar run cancel {run.name} --reason …`"
             )
         case RunState.FINISHED if report.progress.failed:
             return (
                 f"those who failed are tried again by themselves; `bursar run failures {run.name}`"
-                f" says why, `bursar run retry {run.name}` tries now"
+                f" says why, `bursar run retry {run.name} --reason …` tries now"
             )
         case _:
             return ""
@@ -140,7 +140,7 @@ def _approval(run: Run, asset: Asset) -> str:
     return (
         f"it would award {estimate_words(run.estimate, asset)}\n"
         f"it waits for a second person, not {run.started_by} nor who wrote the program:\n"
-        f"  bursar run approve {run.name} --total {total}"
+        f"  bursar run approve {run.name} --total {total} --reason …"
     )
 
 

@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import typer
 
@@ -36,7 +36,9 @@ Json = Annotated[
 ]
 Holder = Annotated[str, typer.Argument(metavar="HOLDER", help="The app's own id of the holder.")]
 AssetCode = Annotated[str, typer.Argument(metavar="ASSET", help="The asset's code.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the posting.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept with what is done.")]
+BY_HAND: Final = "by hand"
+"""The reason of what is done at the command line without one, where none is demanded."""
 Actor = Annotated[
     str | None, typer.Option("--actor", help="Who; by default cli: and your account.")
 ]

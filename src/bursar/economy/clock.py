@@ -2,18 +2,29 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from bursar.economy import store
 from bursar.economy.model import Clock
 from bursar.economy.ports import DueWork
 from bursar.ledger import Ledger
 from bursar.platform.errors import Invalid, Rejected
+from bursar.platform.voice import check_voice
+from bursar.trail import record
 
 _SWEPT_AT_ONCE: Final = 1_000
 _LAST_YEAR: Final = 2200
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 STEP: Final = timedelta(hours=1)
+
+
+class _Asked(NamedTuple):
+    """Who wants the clock moved, why, and from where to where."""
+
+    actor: str
+    reason: str
+    start: datetime
+    target: datetime
 
 
 class TestClock:
@@ -35,6 +46,8 @@ class TestClock:
         self,
         target: datetime,
         *,
+        actor: str,
+        reason: str,
         step: timedelta = STEP,
         progress: Callable[[datetime], None] | None = None,
     ) -> Clock:
@@ -42,7 +55,8 @@ class TestClock:
 
         What is due within one ``step`` is done at its end, and what fails is met again a step
         later, so that the walk always ends. If it is interrupted, the clock stands where it was
-        last stopped; the same call goes on from there. ``progress`` is told each stop. Raises
+        last stopped; the same call goes on from there. The first stop writes down from where to
+        where it goes, who wants it and why (I2). ``progress`` is told each stop. Raises
         `Rejected` ``clock_not_sandbox`` and ``clock_backwards``, `Invalid` ``clock_target``.
         """
         if target.utcoffset() is None or target.year > _LAST_YEAR or step < timedelta(minutes=1):
@@ -51,6 +65,7 @@ class TestClock:
                 f"a clock is moved to an instant with a zone, by the year {_LAST_YEAR}, "
                 "in steps of a minute or more",
             )
+        check_voice(actor, reason)
         clock = await self.read()
         if not clock.sandbox:
             raise _not_sandbox()
@@ -61,11 +76,13 @@ class TestClock:
                 now=clock.now.isoformat(),
             )
         now = clock.now
+        asked: _Asked | None = _Asked(actor, reason, now, target)
         while True:
             await self._do_all_due()
             if now >= target:
                 return await self.read()
-            now = await self._put(await self._next_stop(now, target, step))
+            now = await self._put(await self._next_stop(now, target, step), asked)
+            asked = None
             if progress is not None:
                 progress(now)
 
@@ -90,11 +107,22 @@ class TestClock:
         while await self._ledger.sweep(limit=_SWEPT_AT_ONCE) == _SWEPT_AT_ONCE:
             pass
 
-    async def _put(self, stop: datetime) -> datetime:
-        async with self._database.connection() as connection:
+    async def _put(self, stop: datetime, asked: _Asked | None) -> datetime:
+        """Put the clock to a stop; ``asked`` is who wanted the walk, at its first stop."""
+        async with self._database.transaction() as connection:
+            if asked is not None:
+                await record(
+                    connection,
+                    actor=asked.actor,
+                    act="clock.move",
+                    subject="clock",
+                    reason=asked.reason,
+                    before={"now": asked.start},
+                    after={"now": asked.target},
+                )
             now = await store.move_clock(connection, stop)
-        if now is None:
-            raise _not_sandbox()
+            if now is None:
+                raise _not_sandbox()
         return now
 
 

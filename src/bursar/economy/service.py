@@ -20,8 +20,9 @@ from bursar.economy.store import Locked
 from bursar.ledger import Ledger
 from bursar.platform.database import Connection
 from bursar.platform.errors import Conflict, Invalid, Missing, Rejected
-from bursar.platform.voice import check_voice
+from bursar.platform.voice import check_voice, person_of
 from bursar.programs.model import Program
+from bursar.trail import record
 
 _PAGE: Final = 1_000
 _PLANNER: Final = "plan"
@@ -106,7 +107,7 @@ class EconomyService:
                 await self._try(connection, economy, before)
             else:
                 await self._enact(connection, economy, before, actor=actor, reason=reason)
-            await store.decide_waiting(connection, VersionState.REFUSED, actor=actor)
+            overtaken = await store.decide_waiting(connection, VersionState.REFUSED, actor=actor)
             version = await store.add_version(
                 connection,
                 name=economy.name,
@@ -116,45 +117,53 @@ class EconomyService:
                 actor=actor,
                 reason=reason,
             )
+            await _record(
+                connection, "economy.apply", version, (actor, reason), base, before, overtaken
+            )
             return Applied(version, unchanged=False)
 
         return await self._database.retrying(once)
 
-    async def approve(self, version: int, *, actor: str) -> Version:
+    async def approve(self, version: int, *, actor: str, reason: str) -> Version:
         """Put a version that waits in force, as a second person (P10).
 
         Raises `Missing` ``economy_version_unknown``, `Conflict` ``economy_decided`` if it waits no
         more, `Rejected` ``economy_second_person`` for who handed it in, and what `apply` raises.
         """
-        check_voice(actor, "approved")
+        check_voice(actor, reason)
 
         async def once(connection: Connection) -> Version:
             await store.lock_economy(connection)
             waiting = await _waiting(connection, version)
-            if waiting.actor == actor:
+            if person_of(waiting.actor) == person_of(actor):
                 raise Rejected(
                     "economy_second_person",
                     f"version {version} was handed in by {actor}: a second person must approve it",
                     version=version,
                 )
             economy = parse(waiting.text)
-            _, before = await _in_force(connection)
+            base, before = await _in_force(connection)
             await self._check(connection, economy, before, rename=True)
             await self._enact(
                 connection, economy, before, actor=waiting.actor, reason=waiting.reason
             )
-            return await _decided(connection, VersionState.APPLIED, actor)
+            decided = await _decided(connection, VersionState.APPLIED, actor)
+            await _record(connection, "economy.approve", decided, (actor, reason), base, before)
+            return decided
 
         return await self._database.retrying(once)
 
-    async def refuse(self, version: int, *, actor: str) -> Version:
+    async def refuse(self, version: int, *, actor: str, reason: str) -> Version:
         """Refuse a version that waits; whoever handed it in may withdraw it so."""
-        check_voice(actor, "refused")
+        check_voice(actor, reason)
 
         async def once(connection: Connection) -> Version:
             await store.lock_economy(connection)
             await _waiting(connection, version)
-            return await _decided(connection, VersionState.REFUSED, actor)
+            decided = await _decided(connection, VersionState.REFUSED, actor)
+            base, before = await _in_force(connection)
+            await _record(connection, "economy.refuse", decided, (actor, reason), base, before)
+            return decided
 
         return await self._database.retrying(once)
 
@@ -205,7 +214,9 @@ class EconomyService:
     ) -> dict[str, int]:
         """Make everything so; returns the versions of the programs."""
         for code, scale in economy.assets.items():
-            await self._ledger.add_asset(code, scale=scale, tx=connection)
+            await self._ledger.add_asset(
+                code, scale=scale, actor=actor, reason=reason, tx=connection
+            )
         await store.set_sandbox(connection, sandbox=economy.sandbox)
         gone = (before.programs.keys() if before else set()) - economy.programs.keys()
         for name in sorted(gone):
@@ -305,6 +316,36 @@ async def _waiting(connection: Connection, version: int) -> Version:
             state=found.state.value,
         )
     return found
+
+
+async def _record(
+    connection: Connection,
+    act: str,
+    version: Version,
+    voice: tuple[str, str],
+    base: int,
+    before: Economy | None,
+    overtaken: Version | None = None,
+) -> None:
+    """Write down what was done with a version while version ``base`` was in force (I2)."""
+    after: dict[str, object] = {
+        "version": version.version,
+        "name": version.name,
+        "sha256": version.sha256,
+        "state": version.state,
+    }
+    if overtaken is not None:
+        after["overtaken"] = overtaken.version
+    actor, reason = voice
+    await record(
+        connection,
+        actor=actor,
+        act=act,
+        subject=f"version_{version.version}",
+        reason=reason,
+        before={"version": base, "name": None if before is None else before.name},
+        after=after,
+    )
 
 
 async def _decided(connection: Connection, state: VersionState, actor: str) -> Version:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import available_timezones
 
+import msgspec
+
 from bursar.holders import store, upserting
 from bursar.holders.decide import past_of
 from bursar.holders.examine import examine, instant
@@ -35,6 +37,7 @@ from bursar.platform.database import Connection
 from bursar.platform.errors import Invalid, Missing, Rejected
 from bursar.platform.pages import Page, check_limit, place_of
 from bursar.platform.voice import check_voice
+from bursar.trail import record
 
 _STRETCH: Final = 10_000
 _NAMED: Final = 5
@@ -187,15 +190,25 @@ class Holders:
 
         return await self._database.retrying(once)
 
-    async def unique(self, *, username: bool | None = None, email: bool | None = None) -> Unique:
+    async def unique(
+        self,
+        *,
+        username: bool | None = None,
+        email: bool | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> Unique:
         """Say, or only tell, which names one holder alone may have; case does not count (H1).
 
         Turning a switch on waits until nobody changes holders, and nobody does until it is
-        done. Raises `Rejected` ``names_not_unique`` with a few names that several have.
+        done. To say it takes an actor and a reason (I2). Raises `Rejected` ``names_not_unique``
+        with a few names that several have.
         """
+        asked = username is not None or email is not None
+        if asked:
+            check_voice(actor or "", reason or "")
 
         async def once(connection: Connection) -> Unique:
-            asked = username is not None or email is not None
             read = store.lock_directory if asked else store.read_directory
             _, now = await read(connection)
             new = Unique(
@@ -210,6 +223,15 @@ class Holders:
                         await _gather_names(connection, kind)
             if new != now:
                 await store.set_directory(connection, new)
+                await record(
+                    connection,
+                    actor=actor or "",
+                    act="directory.unique",
+                    subject="directory",
+                    reason=reason or "",
+                    before=msgspec.structs.asdict(now),
+                    after=msgspec.structs.asdict(new),
+                )
             return new
 
         return await self._database.retrying(once)
@@ -324,6 +346,15 @@ async def _erase(
     past = past_of(before, max(now, before.matters_since), now, voice)
     await store.insert_past(connection, [(holder_id, past)], voice)
     await store.erase(connection, holder_id, f"{TOMBSTONE}{holder_id}", ERASED_STATUS, now)
+    actor, reason = voice
+    await record(
+        connection,
+        actor=actor,
+        act="holder.erase",
+        subject=f"holder_{holder_id}",
+        reason=reason,
+        after={"wallets_with_credit": len(credit)},
+    )
     erased = await store.find(connection, None, holder_id)
     if erased is None:
         raise unknown(None, holder_id)

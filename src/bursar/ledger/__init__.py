@@ -1,7 +1,7 @@
 """The ledger: wallets, entries, house accounts, holds, lots (L).
 
     async with await Ledger.open("./data") as ledger:
-        await ledger.add_asset("coins")
+        await ledger.add_asset("coins", actor="ann", reason="the first")
         grant = Credit(holder="maria", asset="coins", reference="welcome", amount=50)
         [result] = await ledger.post([grant], actor="shop", reason="first visit")
 

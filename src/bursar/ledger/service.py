@@ -30,6 +30,7 @@ from bursar.platform.gathered import Gathered
 from bursar.platform.pages import Page
 from bursar.platform.settings import Settings, load_settings
 from bursar.platform.voice import check_voice, is_reason
+from bursar.trail import record
 
 
 class Ledger:
@@ -121,19 +122,38 @@ class Ledger:
             command = msgspec.structs.replace(command, group=None)
         return await self._commits.ask(_order(command, actor, reason))
 
-    async def add_asset(self, code: str, *, scale: int = 0, tx: Connection | None = None) -> Asset:
+    async def add_asset(
+        self,
+        code: str,
+        *,
+        scale: int = 0,
+        actor: str,
+        reason: str,
+        tx: Connection | None = None,
+    ) -> Asset:
         """Add a kind of credit; the same again is no error, another scale is a `Conflict`.
 
-        With ``tx`` it belongs to the caller's transaction.
+        A new one is written into the audit trail (I2). With ``tx`` it belongs to the caller's
+        transaction.
         """
+        check_voice(actor, reason)
         if not (isinstance(code, str) and code.isascii() and code.islower() and len(code) <= 32):
             raise Invalid("asset_code", "an asset's code is 1 to 32 of a-z, 0-9 and _", asset=code)
         if not code.replace("_", "a").isalnum() or not code[0].isalpha():
             raise Invalid("asset_code", "an asset's code is 1 to 32 of a-z, 0-9 and _", asset=code)
         if type(scale) is not int or not 0 <= scale <= 12:
             raise Invalid("asset_scale", "a scale is a whole number from 0 to 12", scale=scale)
-        async with nullcontext(tx) if tx else self.database.connection() as connection:
+        async with nullcontext(tx) if tx else self.database.transaction() as connection:
             added = await store.add_asset(connection, code, scale)
+            if added is not None:
+                await record(
+                    connection,
+                    actor=actor,
+                    act="asset.add",
+                    subject=code,
+                    reason=reason,
+                    after={"scale": scale},
+                )
             existing = added or (await store.read_assets(connection))[code]
         if existing.scale != scale:
             raise Conflict(

@@ -22,6 +22,7 @@ Their defaults and bounds are in docs/settings.md.
 | `BURSAR_MAX_BODY`           | bytes of a request's body at most                        |
 | `BURSAR_TRUSTED_PROXIES`    | addresses whose X-Forwarded-For is believed, `*` for all |
 | `BURSAR_ACCESS_LOG`         | `on`: every request is logged, not only slow and failed ones |
+| `BURSAR_LOG_JSON`           | `on`: logs are JSON on a terminal, too                   |
 | `BURSAR_OPEN_METRICS`       | `on`: /metrics asks for no key                           |
 | `BURSAR_KEY_PER_MINUTE`     | requests a minute of an API key without a rate of its own |
 | `BURSAR_HOLDER_PER_MINUTE`  | requests a minute of a holder, with any number of tokens |
@@ -58,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_body: int = 8 * 1024 * 1024
     trusted_proxies: str = ""
     access_log: bool = False
+    log_json: bool = False
     open_metrics: bool = False
     key_per_minute: int = 600_000
     holder_per_minute: int = 120
@@ -103,6 +105,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         max_body=_number(env, "BURSAR_MAX_BODY", 8 * 1024 * 1024, 256 * 1024 * 1024),
         trusted_proxies=env.get("BURSAR_TRUSTED_PROXIES") or "",
         access_log=_switch(env, "BURSAR_ACCESS_LOG", on=False),
+        log_json=_switch(env, "BURSAR_LOG_JSON", on=False),
         open_metrics=_switch(env, "BURSAR_OPEN_METRICS", on=False),
         key_per_minute=_number(env, "BURSAR_KEY_PER_MINUTE", 600_000, 100_000_000),
         holder_per_minute=_number(env, "BURSAR_HOLDER_PER_MINUTE", 120, 100_000_000),

@@ -9,7 +9,9 @@ import msgspec
 from bursar.ledger import MAX_BATCH, AnyCommand, Credit, Extend, Ledger, LotTerms
 from bursar.ledger.reading.given import Ending, Expired, read_ending, read_expired
 from bursar.platform.errors import Invalid
+from bursar.platform.voice import check_voice
 from bursar.programs import store
+from bursar.trail import record
 
 _SWEPT: Final = 1_000
 _LONGEST: Final = timedelta(days=31)
@@ -35,6 +37,7 @@ async def declare(
     again: nothing is given back twice.
     """
     _check(starts_at, ends_at)
+    check_voice(actor, reason)
     while await ledger.sweep(limit=_SWEPT) == _SWEPT:
         pass
     database = ledger.database
@@ -43,6 +46,14 @@ async def declare(
         if outage_id is None:
             outage_id = await store.add_outage(
                 connection, starts_at, ends_at, actor=actor, reason=reason
+            )
+            await record(
+                connection,
+                actor=actor,
+                act="outage.declare",
+                subject=f"outage_{outage_id}",
+                reason=reason,
+                after={"starts_at": starts_at, "ends_at": ends_at},
             )
     until = ends_at + (ends_at - starts_at)
     async with database.connection() as connection:

@@ -1,5 +1,7 @@
 """What an operator sets for one holder in one program (P3)."""
 
+import msgspec
+
 from bursar.ledger import MAX_AMOUNT
 from bursar.platform.database import Connection
 from bursar.platform.errors import Invalid
@@ -8,6 +10,7 @@ from bursar.programs.cycles import store as cycles
 from bursar.programs.cycles.store import CycleMove
 from bursar.programs.model import InForce, Override, Rolling
 from bursar.programs.rolling import begin
+from bursar.trail import record
 
 
 def check_override(override: Override) -> None:
@@ -31,7 +34,7 @@ async def set_override(
     """Write an override; another refresh day moves the holder's cycle to that day (P1).
 
     The cycle's next occurrence is then the first such day that has not begun, counted from the
-    occurrence that would have been next.
+    occurrence that would have been next. The act names the holder by number, since it stays.
     """
     schedule = in_force.program.schedule
     if override.refresh_day is not None and not isinstance(schedule, Rolling):
@@ -44,7 +47,17 @@ async def set_override(
     await store.set_override(
         connection, in_force.program_id, holder_id, override, actor=actor, reason=reason
     )
-    old_day = before.get(holder_id, Override()).refresh_day
+    old = before.get(holder_id, Override())
+    await record(
+        connection,
+        actor=actor,
+        act="program.override",
+        subject=f"{in_force.program.name}/{holder_id}",
+        reason=reason,
+        before=msgspec.structs.asdict(old),
+        after=msgspec.structs.asdict(override),
+    )
+    old_day = old.refresh_day
     if not isinstance(schedule, Rolling) or old_day == override.refresh_day:
         return
     now = await store.read_now(connection)

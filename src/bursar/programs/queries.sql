@@ -137,7 +137,7 @@ select a.alert_id, a.kind, a.subject, a.message, a.times, a.raised_at, a.last_at
 update bursar.operator_alerts
    set resolved_at = bursar.now(), resolved_by = %(actor)s
  where alert_id = %(alert_id)s and resolved_at is null
-returning alert_id;
+returning kind, subject;
 
 -- name: find_outage
 -- The outage of this very window, if it has been declared.

@@ -29,6 +29,7 @@ from bursar.programs.runs.model import Estimate
 from bursar.programs.runs.service import Runs, get_program
 from bursar.programs.switches import Switches
 from bursar.programs.tick import TickReport, next_due, tick
+from bursar.trail import record
 
 
 class Programs:
@@ -77,9 +78,19 @@ class Programs:
 
     async def switch(self, name: str, *, on: bool, actor: str, reason: str) -> None:
         """Stop a program by one setting, or let it go on (P10)."""
-        async with self._database.connection() as connection:
-            await get_program(connection, name)
+        async with self._database.transaction() as connection:
+            await store.lock_program(connection, name)  # so that what was before is so
+            found = await get_program(connection, name)
             await store.switch(connection, name, off=not on, actor=actor, reason=reason)
+            await record(
+                connection,
+                actor=actor,
+                act="program.switch",
+                subject=name,
+                reason=reason,
+                before={"on": not found.switched_off},
+                after={"on": on},
+            )
 
     async def forecast(self, program: Program) -> Estimate:
         """Tell what the next period of a program, in force or not, would cost today (I7)."""
@@ -162,11 +173,20 @@ class Programs:
         async with self._database.connection() as connection:
             return await store.read_alerts(connection, everything=everything, limit=limit)
 
-    async def resolve_alert(self, alert_id: int, *, actor: str) -> None:
+    async def resolve_alert(self, alert_id: int, *, actor: str, reason: str) -> None:
         """Close a matter; raises `Missing` ``alert_unknown``."""
-        async with self._database.connection() as connection:
-            if not await store.resolve_alert(connection, alert_id, actor):
+        async with self._database.transaction() as connection:
+            closed = await store.resolve_alert(connection, alert_id, actor)
+            if closed is None:
                 raise Missing("alert_unknown", f"there is no open alert {alert_id}", alert=alert_id)
+            await record(
+                connection,
+                actor=actor,
+                act="alert.resolve",
+                subject=f"alert_{alert_id}",
+                reason=reason,
+                after={"kind": closed[0], "of": closed[1]},
+            )
 
     async def declare_outage(
         self, starts_at: datetime, ends_at: datetime, *, actor: str, reason: str

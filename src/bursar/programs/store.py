@@ -228,10 +228,12 @@ async def read_alerts(connection: Connection, *, everything: bool, limit: int) -
     return [Alert(*row) for row in rows]
 
 
-async def resolve_alert(connection: Connection, alert_id: int, actor: str) -> bool:
-    """Close an alert; tell whether it was open."""
-    values = {"alert_id": Int8(alert_id), "actor": actor}
-    return bool(await _all(connection, "resolve_alert", values))
+async def resolve_alert(
+    connection: Connection, alert_id: int, actor: str
+) -> tuple[str, str] | None:
+    """Close an alert; its kind and subject, None if it was not open."""
+    rows = await _all(connection, "resolve_alert", {"alert_id": Int8(alert_id), "actor": actor})
+    return (rows[0][0], rows[0][1]) if rows else None
 
 
 async def find_outage(connection: Connection, starts_at: datetime, ends_at: datetime) -> int | None:

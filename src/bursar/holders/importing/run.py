@@ -30,6 +30,7 @@ from bursar.ledger.decision.distribution import Distribution
 from bursar.platform.collector import paused_collector
 from bursar.platform.database import CONTENTION, Connection
 from bursar.platform.errors import Invalid, Missing, Rejected, Unavailable
+from bursar.trail import record
 
 _BATCH: Final = 10_000
 _SLICE: Final = 200
@@ -164,6 +165,21 @@ class Import:
                 f"{rejected:,} of {self._counts['read']:,} rows are bad; nothing was imported",
                 rejected=rejected,
             )
+        if any(self._counts[name] for name in ("created", "changed", "openings")):
+            await self._record(connection)
+
+    async def _record(self, connection: Connection) -> None:
+        """Write down what the import came to (I2); one that changes nothing is no act."""
+        names = ("read", "created", "changed", "unchanged", "rejected", "openings", "replayed")
+        actor, reason = self._voice
+        await record(
+            connection,
+            actor=actor,
+            act="holders.import",
+            subject="directory",
+            reason=reason,
+            after={name: self._counts[name] for name in names},
+        )
 
     async def _take(self, connection: Connection, batch: _Batch, layout: Layout, size: int) -> None:
         """Write a batch, and tell of it."""

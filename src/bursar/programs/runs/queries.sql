@@ -244,6 +244,10 @@ update bursar.runs
  where run_id = %(run_id)s and state = any (%(from_states)s::text[])
 returning run_id;
 
+-- name: hold_state
+-- How a run stands, held so until the transaction ends; who works on its chunks need not wait.
+select r.state from bursar.runs r where r.run_id = %(run_id)s for no key update;
+
 -- name: hold_run
 -- A run, held until the transaction ends.
 select 1 from bursar.runs r where r.run_id = %(run_id)s for update;

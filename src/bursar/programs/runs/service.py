@@ -2,41 +2,37 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Final
-
-import msgspec
 
 from bursar.holders import Holders
 from bursar.holders.store_people import highest_holder_id
 from bursar.ledger import MAX_AMOUNT, Ledger, Policy
-from bursar.ledger.reading.given import read_given
 from bursar.platform.database import Connection
 from bursar.platform.errors import Conflict, Invalid, Missing, Rejected
 from bursar.platform.pages import check_limit
 from bursar.platform.voice import check_voice
 from bursar.programs import store
-from bursar.programs.due import CHUNK, begin, first_state, imagine, new_run, take_up
+from bursar.programs.due import CHUNK, begin, imagine, new_run, take_up
 from bursar.programs.model import Calendar, InForce, Period, RunId, RunKind, RunState
-from bursar.programs.outlook import find_period, next_period
+from bursar.programs.outlook import find_period
 from bursar.programs.runs import steer
 from bursar.programs.runs import store as runs
 from bursar.programs.runs import store_failures as failures
+from bursar.programs.runs.by_hand import for_program, holders_of, lay_out, must_be_on
 from bursar.programs.runs.execute import LANES, Executor
 from bursar.programs.runs.model import (
     Awards,
-    Chunk,
     Estimate,
     Exclusion,
     Failure,
     NewRun,
-    Run,
     RunReport,
 )
 from bursar.programs.runs.preview import estimate
 from bursar.programs.runs.store_period import read_listed
 from bursar.programs.switches import Switches
 from bursar.programs.tick import clear
+from bursar.trail import record
 
 _LONGEST_REFERENCE: Final = 150
 
@@ -147,6 +143,14 @@ class Runs:
                 raise Conflict("program_moved", f"{name} was started meanwhile: try again")
             if not dry_run:
                 await take_up(connection, in_force, schedule, locked[1], wanted, now)
+            await record(
+                connection,
+                actor=actor,
+                act="run.start",
+                subject=f"run_{run_id}",
+                reason=reason,
+                after={"program": name, "period": wanted.key, "dry_run": dry_run},
+            )
         await self._clear(run_id)
         return run_id
 
@@ -194,7 +198,21 @@ class Runs:
             made = await runs.add_run(connection, new)
             if made is None:
                 return await self._granted_before(connection, new, chosen)
-            await _lay_out(connection, made, chosen, self._chunk)
+            await lay_out(connection, made, chosen, self._chunk)
+            told = {
+                "program": program,
+                "asset": new.asset,
+                "amount": amount,
+                "dry_run": new.dry_run,
+            }
+            await record(
+                connection,
+                actor=actor,
+                act="grant.start",
+                subject=f"run_{made}",
+                reason=reason,
+                after=told | {"holders": None if chosen is None else len(chosen)},
+            )
         await self._clear(made)
         return made
 
@@ -209,36 +227,37 @@ class Runs:
         """Do the chunks there are, of one run or all, with whoever else does (P7)."""
         return await self._executor.work(run_id, lanes=lanes, stop=stop, after_chunk=after_chunk)
 
-    async def approve(self, run_id: RunId, total: int, *, actor: str) -> None:
+    async def approve(self, run_id: RunId, total: int, *, actor: str, reason: str) -> None:
         """Let a run that waits begin, by a second person (P10); see `steer.approve`."""
         async with self._database.transaction() as connection:
-            await steer.approve(connection, run_id, total, actor)
+            await steer.approve(connection, run_id, total, actor=actor, reason=reason)
 
-    async def pause(self, run_id: RunId, *, actor: str) -> None:
+    async def pause(self, run_id: RunId, *, actor: str, reason: str) -> None:
         """Stop a run where it is."""
         async with self._database.transaction() as connection:
-            await steer.pause(connection, run_id, actor)
+            await steer.pause(connection, run_id, actor=actor, reason=reason)
 
-    async def resume(self, run_id: RunId, *, actor: str) -> None:
+    async def resume(self, run_id: RunId, *, actor: str, reason: str) -> None:
         """Let a paused run go on."""
         async with self._database.transaction() as connection:
-            await steer.resume(connection, run_id, actor)
+            await steer.resume(connection, run_id, actor=actor, reason=reason)
 
-    async def cancel(self, run_id: RunId, *, actor: str) -> None:
+    async def cancel(self, run_id: RunId, *, actor: str, reason: str) -> None:
         """End a run for good."""
         async with self._database.transaction() as connection:
-            await steer.cancel(connection, run_id, actor)
+            await steer.cancel(connection, run_id, actor=actor, reason=reason)
 
     async def revert(self, run_id: RunId, policy: Policy, *, actor: str, reason: str) -> RunId:
         """Take back what a run gave (P6, L8); returns the run that does it."""
         async with self._database.transaction() as connection:
             return await steer.revert(connection, run_id, policy, actor=actor, reason=reason)
 
-    async def retry(self, run_id: RunId) -> int:
+    async def retry(self, run_id: RunId, *, actor: str, reason: str) -> int:
         """Try the holders whom a run has set aside again at once; returns how many (P8)."""
         async with self._database.transaction() as connection:
-            await steer.get_run(connection, run_id)
-            return sum((await steer.retry(connection, run_id, self._chunk)).values())
+            return await steer.retry_now(
+                connection, run_id, self._chunk, actor=actor, reason=reason
+            )
 
     async def report(self, run_id: RunId) -> RunReport:
         """Tell how a run stands; raises `Missing` ``run_unknown``."""
@@ -339,51 +358,3 @@ async def get_program(connection: Connection, name: str) -> InForce:
     if not found:
         raise Missing("program_unknown", f"there is no program {name!r}", program=name)
     return found[0]
-
-
-def must_be_on(in_force: InForce) -> None:
-    """Refuse what a program that is switched off would do; raises `Rejected` ``program_off``."""
-    if not in_force.gives:
-        name = in_force.program.name
-        raise Rejected("program_off", f"{name} is switched off or retired", program=name)
-
-
-def for_program(new: NewRun, in_force: InForce, now: datetime) -> NewRun:
-    """Let a grant by hand follow a program: its asset, its rules, its limits (P14)."""
-    must_be_on(in_force)
-    limits = in_force.program.limits
-    dry_run = new.dry_run or in_force.program.dry_run
-    return msgspec.structs.replace(
-        new,
-        asset=in_force.program.asset,
-        program_id=in_force.program_id,
-        version=in_force.version,
-        period=next_period(in_force.program, in_force.standing, now),
-        state=first_state(in_force.program, dry_run=dry_run),
-        dry_run=dry_run,
-        ceiling=limits.run,
-        day_ceiling=limits.day,
-    )
-
-
-async def holders_of(connection: Connection, run: Run) -> list[int]:
-    """Name the holders to whom a run has given, in order."""
-    whole = Chunk(run.run_id, 0, 0, MAX_AMOUNT, None)
-    found: set[int] = set()
-    for source in await runs.read_sources(connection, run.run_id, whole):
-        found.update(given.holder_id for given in await read_given(connection, *source, run.name))
-    return sorted(found)
-
-
-async def _lay_out(
-    connection: Connection, run_id: RunId, chosen: Sequence[int] | None, size: int
-) -> None:
-    """Cut these holders, or all, into chunks."""
-    if chosen is not None:
-        await runs.add_listed(connection, run_id, chosen, size)
-        await runs.set_holders(connection, run_id, len(chosen))
-        return
-    last = await highest_holder_id(connection)
-    await runs.set_holders(connection, run_id, last)
-    if last:
-        await runs.add_range(connection, run_id, last, size)

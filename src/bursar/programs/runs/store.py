@@ -277,6 +277,11 @@ async def move_run(
     return bool(await _all(connection, "move_run", values))
 
 
+async def hold_state(connection: Connection, run_id: RunId) -> RunState:
+    """Tell how a run stands, which nobody changes until the transaction ends."""
+    return RunState((await _all(connection, "hold_state", {"run_id": Int8(run_id)}))[0][0])
+
+
 async def lock_last_chunk(connection: Connection, run_id: RunId) -> int:
     """Hold a run, and tell the highest number among its chunks, whoever added to it before."""
     await _all(connection, "hold_run", {"run_id": Int8(run_id)})
