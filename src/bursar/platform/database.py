@@ -108,6 +108,10 @@ class Database:
             timeout=30,
         )
 
+    def another(self, *, max_connections: int) -> "Database":
+        """Make another pool on the same database, so that its users need not wait for ours."""
+        return Database(self.url, max_connections=max_connections, pooled=self._pooled)
+
     async def open(self) -> None:
         """Connect; raises `Unavailable` ``database_unavailable``.
 

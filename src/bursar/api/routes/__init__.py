@@ -4,12 +4,24 @@ from typing import Final
 
 from litestar.handlers import BaseRouteHandler
 
-from bursar.api.routes import assets, postings, reference, system, wallets
+from bursar.api.routes import (
+    assets,
+    grants,
+    postings,
+    programs,
+    reference,
+    runs,
+    system,
+    wallets,
+)
 
 ROUTES: Final[list[BaseRouteHandler]] = [
     *system.ROUTES,
     *assets.ROUTES,
     *postings.ROUTES,
     *wallets.ROUTES,
+    *programs.ROUTES,
+    *runs.ROUTES,
+    *grants.ROUTES,
     *reference.ROUTES,
 ]
