@@ -79,7 +79,7 @@ AWAITED: dict[str, str] = {
     "tokens": "issue",
     "wallets": "balance_at explain of set_limit set_state totals",
 }
-"""Methods whose endpoints this server may not have yet; those that it has are tried all the same."""
+"""Methods whose endpoints may not be there yet; those that are, are tried all the same."""
 
 AWAITED_QUERIES = {"wallets.entries": {"kind", "source", "since", "until"}}
 
