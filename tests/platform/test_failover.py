@@ -11,6 +11,7 @@ from bursar.platform.errors import Rejected, Unavailable
 from bursar.platform.migrations import SHIPPED, require_schema
 from bursar.platform.settings import Settings
 from tests.conftest import Database, OwnServer
+from tests.support.assets import put_asset
 
 SETTINGS = Settings(data_dir=Path("/nowhere/data"))
 
@@ -25,7 +26,7 @@ def _with_a_dead_server_first(url: str) -> str:
 async def test_a_server_that_is_down_is_passed_over(database: Database) -> None:
     url = make_conninfo(_with_a_dead_server_first(database.url), target_session_attrs="read-write")
     async with await Ledger.open(url, settings=SETTINGS) as ledger:
-        await ledger.add_asset("coins")
+        put_asset(database.owner_url)
         credit = Credit(holder="ada", asset="coins", amount=1, reference="1")
         assert (await ledger.submit(credit, actor="a", reason="r")).unwrap().balance == 1
 
@@ -45,7 +46,7 @@ async def test_a_ledger_goes_on_when_its_server_is_back(own_server: OwnServer) -
     credit = Credit(holder="ada", asset="coins", amount=1, reference="1")
     url = _with_a_dead_server_first(own_server.url)
     async with await Ledger.open(url, settings=SETTINGS) as ledger:
-        await ledger.add_asset("coins")
+        put_asset(own_server.owner_url)
         (await ledger.submit(credit, actor="a", reason="r")).unwrap()
         own_server.crash()
         own_server.restart()
@@ -72,7 +73,7 @@ def _applied_by_a_newer_release(database: Database, serves_from: int) -> None:
 async def test_a_process_goes_on_and_opens_anew_one_release_behind(database: Database) -> None:
     """A rolling upgrade: the schema moves under a process of the release before."""
     async with await Ledger.open(database.url, settings=SETTINGS) as running:
-        await running.add_asset("coins")
+        put_asset(database.owner_url)
         _applied_by_a_newer_release(database, SHIPPED.latest)
         for reference, ledger in (("1", running), ("2", await _opened(database))):
             credit = Credit(holder="ada", asset="coins", amount=1, reference=reference)
