@@ -247,7 +247,8 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True):
-    """The economy's clock; a sandbox's may have been moved ahead."""
+    """The economy's clock; a sandbox's has been moved ahead by ``offset_s`` seconds."""
 
     now: datetime
+    offset_s: int = 0
     sandbox: bool = False

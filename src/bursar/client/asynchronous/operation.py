@@ -1,8 +1,6 @@
 """Running it: health, alerts, outages, the audit trail, verification."""
 
 from datetime import datetime
-from typing import Any
-
 from bursar.client.answers.operation import (
     Act,
     Alert,
@@ -10,7 +8,9 @@ from bursar.client.answers.operation import (
     Health,
     Outage,
     Outages,
+    Ticked,
     Verification,
+    Verifications,
 )
 from bursar.client.asking import Ask, said
 from bursar.client.asynchronous.connection import Connection
@@ -87,14 +87,16 @@ class OperationCalls:
         body = said(starts_at=starts_at, ends_at=ends_at, reason=reason)
         return await self._connection.post(Outage, "outages", body=body, safe=False)
 
-    async def verification(self) -> Verification:
-        """Tell how the last verification of the books ended, or how it stands."""
-        return await self._connection.get(Verification, "verification")
+    async def verifications(self, *, limit: int = 1) -> list[Verification]:
+        """Show the latest check of the books; with ``limit`` those before it too."""
+        query = {"limit": limit}
+        return (await self._connection.get(Verifications, "verification", query=query)).items
 
-    async def verify(self) -> Verification:
-        """Start a verification of the books."""
-        return await self._connection.post(Verification, "verification", body={}, safe=False)
+    async def verify(self, *, reason: str) -> Verification:
+        """Start a check of all the books; `verifications` tells what has come of it."""
+        body = {"reason": reason}
+        return await self._connection.post(Verification, "verification", body=body, safe=False)
 
-    async def tick(self) -> dict[str, Any]:
-        """Begin what is due, as a worker does by itself."""
-        return await self._connection.post(dict[str, Any], "tick", body={})
+    async def tick(self) -> Ticked:
+        """Make what is due now into runs, as a worker does by itself; workers do the runs."""
+        return await self._connection.post(Ticked, "tick", body={})

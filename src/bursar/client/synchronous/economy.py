@@ -27,9 +27,12 @@ class EconomyCalls:
         """Show a version."""
         return self._connection.get(Version, "economy", "versions", number)
 
-    def plan(self, text: str, *, rename: bool = False) -> Plan:
-        """Tell what would become of a text if it were applied now; nothing is written."""
-        body = {"text": text, "rename": rename}
+    def plan(self, text: str, *, rename: bool = False, costs: bool = True) -> Plan:
+        """Tell what would become of a text if it were applied now; nothing is written.
+
+        Without ``costs`` it is not told what next periods would cost, which looks at every holder.
+        """
+        body = {"text": text, "rename": rename, "costs": costs}
         return self._connection.post(Plan, "economy", "plan", body=body)
 
     def apply(
