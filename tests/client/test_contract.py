@@ -183,7 +183,8 @@ def test_what_is_read_of_an_answer_is_in_it(name: str) -> None:
 def strangers(ours: Any, theirs: Any, path: str = "") -> Iterator[str]:
     """Name the fields that the client reads and the server does not write."""
     mine, yours = fields_of(ours), fields_of(theirs)
-    if not mine or not yours:
+    if mine and not yours:
+        yield f"{path}: {theirs}"
         return
     for name, kind in mine.items():
         if name in yours:

@@ -62,9 +62,12 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):
-    """What declaring an outage has made good."""
+    """What a declaration did: wallets and holds given more time, lots given back."""
 
     outage_id: int
+    extended: int = 0
+    given_back: int = 0
+    amount: int = 0
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):

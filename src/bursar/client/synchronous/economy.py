@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bursar.client.answers.programs import Applied, Clock, Plan, Version
+from bursar.client.answers.programs import Applied, Clock, Plan, Version, VersionText
 from bursar.client.asking import said
 from bursar.client.synchronous.connection import Connection
 from bursar.client.synchronous.pages import PAGE_SIZE, Pages
@@ -14,18 +14,18 @@ class EconomyCalls:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def get(self) -> Version:
+    def get(self) -> VersionText:
         """Show the version in force; raises `Missing` where there is none."""
-        return self._connection.get(Version, "economy")
+        return self._connection.get(VersionText, "economy")
 
     def versions(self, *, page_size: int = PAGE_SIZE, cursor: str | None = None) -> Pages[Version]:
         """List the versions, the newest first."""
         path = ("economy", "versions")
         return Pages(self._connection, Version, *path, query={}, page_size=page_size, cursor=cursor)
 
-    def version(self, number: int) -> Version:
+    def version(self, number: int) -> VersionText:
         """Show a version."""
-        return self._connection.get(Version, "economy", "versions", number)
+        return self._connection.get(VersionText, "economy", "versions", number)
 
     def plan(self, text: str, *, rename: bool = False, costs: bool = True) -> Plan:
         """Tell what would become of a text if it were applied now; nothing is written.

@@ -6,6 +6,7 @@ from bursar.client.answers.operation import (
     Act,
     Alert,
     Alerts,
+    Declared,
     Health,
     Outage,
     Outages,
@@ -66,23 +67,28 @@ class OperationCalls:
         """Tell whether requests can be served; raises `Unavailable`."""
         return self._connection.send(Health, Ask(method="GET", path="/health/ready"))
 
-    def alerts(self) -> list[Alert]:
-        """List what waits for an operator."""
-        return (self._connection.get(Alerts, "alerts")).items
+    def alerts(self, *, resolved: bool = False, limit: int = 100) -> list[Alert]:
+        """List what waits for an operator; with ``resolved`` the others too."""
+        query = {"resolved": resolved, "limit": limit}
+        return (self._connection.get(Alerts, "alerts", query=query)).items
 
-    def resolve_alert(self, alert_id: int, *, reason: str) -> Alert:
-        """Say that a matter is settled."""
+    def resolve_alert(self, alert_id: int, *, reason: str) -> None:
+        """Say that a matter is settled; if it comes up again it is a new one."""
         body = {"reason": reason}
-        return self._connection.post(Alert, "alerts", alert_id, "resolve", body=body, safe=False)
+        path = ("alerts", alert_id, "resolve")
+        self._connection.post(type(None), *path, body=body, safe=False)
 
     def outages(self) -> list[Outage]:
         """List windows in which holders could not act."""
         return (self._connection.get(Outages, "outages")).items
 
-    def declare_outage(self, starts_at: datetime, ends_at: datetime, *, reason: str) -> Outage:
-        """Declare a window in which holders could not act."""
+    def declare_outage(self, starts_at: datetime, ends_at: datetime, *, reason: str) -> Declared:
+        """Declare that holders could not act between two instants, and make it good to them.
+
+        The same again is safe: nothing is given back twice.
+        """
         body = said(starts_at=starts_at, ends_at=ends_at, reason=reason)
-        return self._connection.post(Outage, "outages", body=body, safe=False)
+        return self._connection.post(Declared, "outages", body=body)
 
     def verifications(self, *, limit: int = 1) -> list[Verification]:
         """Show the latest check of the books; with ``limit`` those before it too."""
