@@ -17,6 +17,7 @@ from litestar import Response
 from litestar.routes import HTTPRoute
 
 from bursar.api.app import application
+from bursar.api.wire.entries import Receipt
 from bursar.client import Client, Credit, HolderChange, LotTerms, Override
 from bursar.client.asking import Ask
 from bursar.ledger import AnyCommand
@@ -177,6 +178,8 @@ def test_what_is_read_of_an_answer_is_in_it(name: str) -> None:
     served = endpoint(found.ask).parsed_return_field.annotation
     if get_origin(served) is not None and issubclass(get_origin(served), Response):
         [served] = get_args(served)
+    if served is bytes:  # the express lane writes by itself
+        served = Receipt
     assert [*strangers(found.kind, served)] == []
 
 
