@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Final, Self
 
 from bursar.access import Access, Limiter
+from bursar.api.background import Background
 from bursar.api.patience import Turnstile
 from bursar.economy.clock import TestClock
 from bursar.economy.service import EconomyService
 from bursar.holders import Holders
 from bursar.ledger import Ledger
+from bursar.operation import Operation
 from bursar.platform.settings import Settings
 from bursar.programs.service import Programs
 from bursar.programs.switches import Switches
@@ -35,7 +37,11 @@ class Services:
         )
         self.limiter = Limiter(ledger.database)
         self.trail = Trail(ledger.database)
+        self.operation = Operation(
+            ledger, verify_hours=settings.verify_hours, keep_days=settings.keep_days
+        )
         self.turnstile = Turnstile()
+        self.background = Background()
 
     @classmethod
     async def open(cls, where: str | Path | None, settings: Settings) -> Self:
@@ -50,5 +56,6 @@ class Services:
 
     async def close(self) -> None:
         """Finish what was accepted, and give the connections back."""
+        await self.background.close()
         await self.access.close()
         await self.ledger.close()

@@ -4,7 +4,17 @@ from typing import Final
 
 from litestar.handlers import BaseRouteHandler
 
-from bursar.api.routes import assets, grants, postings, programs, runs, system, wallets
+from bursar.api.routes import (
+    assets,
+    economy,
+    grants,
+    operation,
+    postings,
+    programs,
+    runs,
+    system,
+    wallets,
+)
 
 ROUTES: Final[list[BaseRouteHandler]] = [
     *system.ROUTES,
@@ -14,4 +24,6 @@ ROUTES: Final[list[BaseRouteHandler]] = [
     *programs.ROUTES,
     *runs.ROUTES,
     *grants.ROUTES,
+    *economy.ROUTES,
+    *operation.ROUTES,
 ]
