@@ -15,6 +15,12 @@ begin
 end
 $$;
 
+CREATE TABLE bursar.access_state (
+    singleton boolean DEFAULT true NOT NULL,
+    revision uuid NOT NULL,
+    CONSTRAINT access_state_is_single CHECK (singleton)
+);
+
 CREATE TABLE bursar.acts (
     act_id bigint NOT NULL,
     acted_at timestamp with time zone NOT NULL,
@@ -29,6 +35,38 @@ CREATE TABLE bursar.acts (
 
 ALTER TABLE bursar.acts ALTER COLUMN act_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME bursar.acts_act_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE bursar.api_key_secrets (
+    secret_hash bytea NOT NULL,
+    key_id bigint NOT NULL,
+    works_until timestamp with time zone,
+    CONSTRAINT api_key_secrets_form CHECK ((length(secret_hash) = 32))
+);
+
+CREATE TABLE bursar.api_keys (
+    key_id bigint NOT NULL,
+    name text NOT NULL,
+    owner text NOT NULL COLLATE pg_catalog."C",
+    scopes text[] NOT NULL,
+    per_minute integer,
+    made_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    CONSTRAINT api_keys_expires_later CHECK ((expires_at > made_at)),
+    CONSTRAINT api_keys_rate_positive CHECK ((per_minute > 0)),
+    CONSTRAINT api_keys_scopes_known CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['admin'::text, 'operator'::text, 'viewer'::text, 'ingest'::text, 'partner'::text])))
+)
+WITH (fillfactor='80');
+
+ALTER TABLE bursar.api_keys ALTER COLUMN key_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME bursar.api_keys_key_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -376,6 +414,13 @@ ALTER TABLE bursar.programs ALTER COLUMN program_id ADD GENERATED ALWAYS AS IDEN
     CACHE 1
 );
 
+CREATE UNLOGGED TABLE bursar.rates (
+    subject bytea NOT NULL,
+    second bigint NOT NULL,
+    given bytea NOT NULL
+)
+WITH (fillfactor='50');
+
 CREATE TABLE bursar.reversals (
     holder_id bigint NOT NULL,
     asset_id integer NOT NULL,
@@ -461,6 +506,14 @@ ALTER TABLE bursar.runs ALTER COLUMN run_id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE bursar.token_secrets (
+    kid text NOT NULL COLLATE pg_catalog."C",
+    secret bytea NOT NULL,
+    signs_from timestamp with time zone NOT NULL,
+    works_until timestamp with time zone,
+    CONSTRAINT token_secrets_form CHECK ((length(secret) = 32))
+);
+
 CREATE TABLE bursar.verifications (
     verification_id bigint NOT NULL,
     began_at timestamp with time zone NOT NULL,
@@ -513,8 +566,17 @@ CREATE TABLE bursar.workers (
 )
 WITH (fillfactor='50');
 
+ALTER TABLE ONLY bursar.access_state
+    ADD CONSTRAINT access_state_pkey PRIMARY KEY (singleton);
+
 ALTER TABLE ONLY bursar.acts
     ADD CONSTRAINT acts_pkey PRIMARY KEY (act_id);
+
+ALTER TABLE ONLY bursar.api_key_secrets
+    ADD CONSTRAINT api_key_secrets_pkey PRIMARY KEY (secret_hash);
+
+ALTER TABLE ONLY bursar.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (key_id);
 
 ALTER TABLE ONLY bursar.assets
     ADD CONSTRAINT assets_code_key UNIQUE (code);
@@ -600,6 +662,9 @@ ALTER TABLE ONLY bursar.programs
 ALTER TABLE ONLY bursar.programs
     ADD CONSTRAINT programs_pkey PRIMARY KEY (program_id);
 
+ALTER TABLE ONLY bursar.rates
+    ADD CONSTRAINT rates_pkey PRIMARY KEY (subject);
+
 ALTER TABLE ONLY bursar.reversals
     ADD CONSTRAINT reversals_pkey PRIMARY KEY (holder_id, asset_id, seq);
 
@@ -618,6 +683,9 @@ ALTER TABLE ONLY bursar.runs
 ALTER TABLE ONLY bursar.runs
     ADD CONSTRAINT runs_reference_key UNIQUE (reference);
 
+ALTER TABLE ONLY bursar.token_secrets
+    ADD CONSTRAINT token_secrets_pkey PRIMARY KEY (kid);
+
 ALTER TABLE ONLY bursar.verifications
     ADD CONSTRAINT verifications_pkey PRIMARY KEY (verification_id);
 
@@ -628,6 +696,8 @@ ALTER TABLE ONLY bursar.workers
     ADD CONSTRAINT workers_pkey PRIMARY KEY (worker);
 
 CREATE INDEX acts_subject ON bursar.acts USING btree (subject, act_id);
+
+CREATE UNIQUE INDEX api_key_secrets_current ON bursar.api_key_secrets USING btree (key_id) WHERE (works_until IS NULL);
 
 CREATE UNIQUE INDEX economy_versions_waiting ON bursar.economy_versions USING btree (state) WHERE (state = 'waiting'::text);
 
@@ -691,9 +761,21 @@ CREATE TRIGGER postings_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON b
 
 GRANT USAGE ON SCHEMA bursar TO bursar_service;
 
+GRANT SELECT,UPDATE ON TABLE bursar.access_state TO bursar_service;
+
 GRANT SELECT,INSERT ON TABLE bursar.acts TO bursar_service;
 
 GRANT USAGE ON SEQUENCE bursar.acts_act_id_seq TO bursar_service;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.api_key_secrets TO bursar_service;
+
+GRANT SELECT,INSERT ON TABLE bursar.api_keys TO bursar_service;
+
+GRANT UPDATE(revoked_at) ON TABLE bursar.api_keys TO bursar_service;
+
+GRANT UPDATE(last_used_at) ON TABLE bursar.api_keys TO bursar_service;
+
+GRANT USAGE ON SEQUENCE bursar.api_keys_key_id_seq TO bursar_service;
 
 GRANT SELECT,INSERT ON TABLE bursar.assets TO bursar_service;
 
@@ -763,6 +845,8 @@ GRANT SELECT,INSERT,UPDATE ON TABLE bursar.programs TO bursar_service;
 
 GRANT USAGE ON SEQUENCE bursar.programs_program_id_seq TO bursar_service;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.rates TO bursar_service;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE bursar.reversals TO bursar_service;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE bursar.run_chunks TO bursar_service;
@@ -774,6 +858,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.run_failures TO bursar_service
 GRANT SELECT,INSERT,UPDATE ON TABLE bursar.runs TO bursar_service;
 
 GRANT USAGE ON SEQUENCE bursar.runs_run_id_seq TO bursar_service;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.token_secrets TO bursar_service;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.verifications TO bursar_service;
 

@@ -23,7 +23,7 @@ SRC = ROOT / "src"
 ERRORS_PAGE = ROOT / "docs" / "errors.md"
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 
-FAMILIES = {"Invalid", "Missing", "Rejected", "Conflict", "Unavailable", "Broken"}
+FAMILIES = {"Invalid", "Denied", "Missing", "Rejected", "Conflict", "Unavailable", "Broken"}
 
 # Where SQL may stand in Python, below src/bursar, and why.
 SQL_ROOMS = {

@@ -219,8 +219,10 @@ async def test_a_download_that_is_left_frees_its_connection_and_its_place(
             await anext(download)
             assert _reading(owner) == 1
             del download  # as the framework lets go of it when the client has gone
-            await _until_none_reads(owner)
-    turnstile.enter()
+            async with asyncio.timeout(10):
+                while not turnstile.free:  # noqa: ASYNC110 - there is nothing to wait for
+                    await asyncio.sleep(0)
+            assert _reading(owner) == 0
 
 
 async def test_exports_beyond_their_places_are_told_to_come_back(
@@ -241,12 +243,6 @@ async def test_a_tick_makes_runs_of_what_is_due(
     assert run["started_by"] != "api:operator"
     assert said(await api.post("/v1/tick", headers=as_("operator")))["begun"] == []
     assert problem(await api.post("/v1/tick", headers=as_("ingest")), 403) == "scope_missing"
-
-
-async def _until_none_reads(owner: psycopg.Connection) -> None:
-    async with asyncio.timeout(10):
-        while _reading(owner):  # noqa: ASYNC110 - the other end is a server's
-            await asyncio.sleep(0)
 
 
 def _reading(owner: psycopg.Connection) -> int:

@@ -8,8 +8,8 @@ from bursar.api.patience import Turnstile
 from bursar.ledger.audit.export import Format, Pieces
 
 MEDIA_TYPES: Final[Mapping[Format, str]] = {
-    "csv": "text/csv; charset=utf-8",
-    "beancount": "text/plain; charset=utf-8",
+    "csv": "text/csv",
+    "beancount": "text/plain",
 }
 
 

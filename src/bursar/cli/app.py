@@ -37,6 +37,8 @@ _COMMANDS: Final = {
     "history": "List what programs have given to a holder.",
     "audit": "List who did what to the economy, when and why.",
     "alerts": "List the matters that operators should know of, and close them.",
+    "key": "API keys: add, list, rotate, revoke.",
+    "token": "Tokens of holders: issue one, rotate the secret that signs them.",
     "outage": "Declare windows in which holders could not act.",
     "tick": "Plan all that is due now, and do it.",
     "serve": "Serve the HTTP API.",

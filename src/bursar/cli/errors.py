@@ -10,6 +10,7 @@
 | 4         | rejected: a rule of the domain says no                                 |
 | 5         | conflict: same reference with other content, or a version has moved    |
 | 6         | unavailable: try later                                                 |
+| 7         | denied: who asks may not                                               |
 | 70        | broken: a bug or damage; `verify` found damage                         |
 | 130, 141  | interrupted; whoever read the output went away                         |
 """
@@ -31,8 +32,8 @@ EXIT_CODES: Final[dict[Family, int]] = {
     "rejected": 4,
     "conflict": 5,
     "unavailable": 6,
-    "broken": 70,
     "denied": 7,
+    "broken": 70,
 }
 
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT}

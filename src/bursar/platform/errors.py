@@ -2,6 +2,7 @@
 
     BursarError
     ├── Invalid       the request is malformed; sending it again cannot help
+    ├── Denied        who asks may not; ask with other credentials
     ├── Missing       what it names does not exist
     ├── Rejected      a rule of the domain says no
     ├── Conflict      same reference with other content, or a version that has moved
@@ -14,7 +15,7 @@ code nor the family ever says how an edge will show it.
 
 from typing import ClassVar, Literal
 
-Family = Literal["invalid", "missing", "rejected", "conflict", "unavailable", "broken", "denied"]
+Family = Literal["invalid", "denied", "missing", "rejected", "conflict", "unavailable", "broken"]
 
 
 class BursarError(Exception):
@@ -36,7 +37,7 @@ class Invalid(BursarError):
 
 
 class Denied(BursarError):
-    """Who asks may not, or is not known; other credentials may."""
+    """Who asks may not; with other credentials it might be granted."""
 
     family = "denied"
 
