@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo check format lint types imports test test-quick fix bench schema lock clean
+.PHONY: help setup demo check format lint types imports test test-quick fix bench schema openapi client lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -51,6 +51,13 @@ bench: $(READY)  ## every benchmark, each beside its bare-SQL limit
 schema: $(READY)  ## write docs/schema.sql anew from the migrations
 	$(BIN)/python -m tests.support.schema > docs/schema.sql.new
 	mv docs/schema.sql.new docs/schema.sql
+
+openapi: $(READY)  ## write docs/openapi.json anew from the API
+	$(BIN)/python -m tests.support.openapi > docs/openapi.json.new
+	mv docs/openapi.json.new docs/openapi.json
+
+client: $(READY)  ## write the blocking client anew from the one for asyncio
+	$(BIN)/python tools/blocking_client.py
 
 lock: $(READY)  ## renew requirements/*.txt from pyproject.toml (hashes, no addresses)
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \

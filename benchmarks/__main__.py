@@ -5,8 +5,26 @@ import importlib
 
 from benchmarks.report import Report
 
-NAMES = ("posting", "group_commit", "verify", "statement", "run", "run_scale", "tick", "import")
-_MODULES = {"import": "import_holders"}
+NAMES = (
+    "posting",
+    "group_commit",
+    "verify",
+    "statement",
+    "run",
+    "run_scale",
+    "tick",
+    "import",
+    "http_single",
+    "http_bulk",
+    "http_read",
+)
+_PLACES = {
+    "import": ("import_holders", "run"),
+    "http_single": ("http", "single"),
+    "http_bulk": ("http", "bulk"),
+    "http_read": ("http", "read"),
+}
+"""Where a benchmark is, if not in a module of its name as ``run``."""
 
 
 def main() -> None:
@@ -17,7 +35,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object for each benchmark")
     given = parser.parse_args()
     for name in NAMES if given.name == "all" else (given.name,):
-        run = importlib.import_module(f"benchmarks.{_MODULES.get(name, name)}").run
+        module, function = _PLACES.get(name, (name, "run"))
+        run = getattr(importlib.import_module(f"benchmarks.{module}"), function)
         report: Report = run(given.size) if given.size else run()
         print(report.as_json() if given.json else report.as_text(), flush=True)
 

@@ -18,7 +18,7 @@ TASKS = 64
 SECONDS = 10
 
 # The bare statement of one posting: one balance, one entry, and nothing else.
-_SCRIPT = r"""
+BARE = r"""
 \set holder random(1, {holders})
 with moved as (
     update bare.wallets
@@ -42,7 +42,7 @@ def run(size: int = 1_000_000, rounds: int = 3) -> Report:
         make_twins(started)
         pairs = []
         for number in range(rounds):
-            limit = _pgbench(started, size)
+            limit = pgbench(started, size)
             figure = asyncio.run(_submit(started.service_url, size, number))
             progress(f"round {number}: {figure:,.0f} postings/s, pgbench {limit:,.0f}")
             pairs.append((figure, limit))
@@ -77,10 +77,10 @@ async def _submit(url: str, holders: int, number: int) -> float:
         return done / (time.perf_counter() - began)
 
 
-def _pgbench(started: Server, holders: int) -> float:
-    """Let 64 clients of pgbench send the bare statement."""
-    script = started.data_dir.parent / "bare.sql"
-    script.write_text(_SCRIPT.format(holders=holders))
+def pgbench(started: Server, holders: int, script_text: str = BARE) -> float:
+    """Let 64 clients of pgbench send a script, the bare statement by default; how many a second."""
+    script = started.data_dir.parent / "pgbench.sql"
+    script.write_text(script_text.format(holders=holders))
     url = urlsplit(started.owner_url)
     program = find().path("pgbench")
     result = subprocess.run(

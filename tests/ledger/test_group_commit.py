@@ -10,10 +10,10 @@ import pytest
 from bursar.ledger import commands as c
 from bursar.ledger.model import Result, Status
 from bursar.ledger.posting.batch import Order
-from bursar.ledger.posting.group_commit import GroupCommit
 from bursar.ledger.service import Ledger
 from bursar.platform.database import Database
 from bursar.platform.errors import BursarError, Invalid, Unavailable
+from bursar.platform.gathered import Gathered
 from tests.ledger.books import damage, table
 
 ADA: dict[str, Any] = {"holder": "ada", "asset": "coins"}
@@ -53,16 +53,16 @@ async def gate() -> Gate:
 
 
 @pytest.fixture
-async def queue(gate: Gate) -> GroupCommit:
-    return GroupCommit(gate)
+async def queue(gate: Gate) -> Gathered[Order, Result]:
+    return Gathered(gate, most=1_000)
 
 
 def order(reference: str) -> Order:
     return Order(c.Credit(**ADA, reference=reference, amount=1), "test", "group commit")
 
 
-def submit(queue: GroupCommit, *references: str) -> list[asyncio.Task[Result]]:
-    return [asyncio.create_task(queue.submit(order(reference))) for reference in references]
+def submit(queue: Gathered[Order, Result], *references: str) -> list[asyncio.Task[Result]]:
+    return [asyncio.create_task(queue.ask(order(reference))) for reference in references]
 
 
 def told(results: Sequence[Result]) -> list[object]:
@@ -72,7 +72,7 @@ def told(results: Sequence[Result]) -> list[object]:
 # --- the queue ------------------------------------------------------------------------------
 
 
-async def test_a_lone_order_goes_at_once(queue: GroupCommit, gate: Gate) -> None:
+async def test_a_lone_order_goes_at_once(queue: Gathered[Order, Result], gate: Gate) -> None:
     for number, reference in enumerate("abc", 1):
         (task,) = submit(queue, reference)
         assert await gate.batch(number) == [reference]
@@ -81,7 +81,7 @@ async def test_a_lone_order_goes_at_once(queue: GroupCommit, gate: Gate) -> None
 
 
 async def test_who_comes_while_a_batch_is_in_flight_goes_with_the_next_all_together(
-    queue: GroupCommit, gate: Gate
+    queue: Gathered[Order, Result], gate: Gate
 ) -> None:
     first = submit(queue, "a")
     await gate.batch(1)
@@ -95,7 +95,7 @@ async def test_who_comes_while_a_batch_is_in_flight_goes_with_the_next_all_toget
 
 
 async def test_a_batch_is_bounded_and_the_rest_waits_in_line(
-    queue: GroupCommit, gate: Gate
+    queue: Gathered[Order, Result], gate: Gate
 ) -> None:
     references = [str(number) for number in range(2_500)]
     tasks = submit(queue, *references)
@@ -107,7 +107,7 @@ async def test_a_batch_is_bounded_and_the_rest_waits_in_line(
 
 
 async def test_an_error_reaches_everyone_of_that_batch_and_nobody_else(
-    queue: GroupCommit, gate: Gate
+    queue: Gathered[Order, Result], gate: Gate
 ) -> None:
     before = submit(queue, "a")
     await gate.batch(1)
@@ -124,7 +124,7 @@ async def test_an_error_reaches_everyone_of_that_batch_and_nobody_else(
 
 
 async def test_a_caller_that_is_cancelled_leaves_the_others_theirs(
-    queue: GroupCommit, gate: Gate
+    queue: Gathered[Order, Result], gate: Gate
 ) -> None:
     """Those who wait in the batch in flight as those who wait in line."""
     flying = submit(queue, "a", "b")
@@ -143,7 +143,7 @@ async def test_a_caller_that_is_cancelled_leaves_the_others_theirs(
 
 
 async def test_closing_finishes_what_was_taken_and_refuses_more(
-    queue: GroupCommit, gate: Gate
+    queue: Gathered[Order, Result], gate: Gate
 ) -> None:
     flying = submit(queue, "a")
     await gate.batch(1)
@@ -152,7 +152,7 @@ async def test_closing_finishes_what_was_taken_and_refuses_more(
     closing = asyncio.create_task(queue.close())
     await asyncio.sleep(0)
     with pytest.raises(Unavailable) as caught:
-        await queue.submit(order("late"))
+        await queue.ask(order("late"))
     assert caught.value.code == "ledger_closed"
     assert not closing.done()
     gate.answer()
@@ -164,7 +164,7 @@ async def test_closing_finishes_what_was_taken_and_refuses_more(
 
 
 async def test_who_gives_up_waiting_for_the_close_takes_no_answer_from_the_others(
-    queue: GroupCommit, gate: Gate
+    queue: Gathered[Order, Result], gate: Gate
 ) -> None:
     flying = submit(queue, "a")
     await gate.batch(1)

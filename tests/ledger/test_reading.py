@@ -1,5 +1,6 @@
 """What people read agrees with a naive reading of the entries themselves (L9, L12)."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -667,3 +668,63 @@ async def large(ledger: Ledger, set_clock: SetClock, owner_url: str) -> None:
     ((count,),) = table(owner_url, "select count(*) from bursar.entries")
     assert count >= 50_000
     assert damage(owner_url) == []
+
+
+# --- many who ask at once -------------------------------------------------------------------
+
+
+async def test_wallets_asked_for_at_once_are_each_as_if_asked_for_alone(ledger: Ledger) -> None:
+    lots = {"lot": LotTerms(expires_at=datetime(2099, 1, 1, tzinfo=UTC))}
+    await post(
+        ledger,
+        *(c.Credit(holder=f"h{n}", asset="coins", reference="r", amount=n + 1) for n in range(20)),
+        c.Credit(**ADA, reference="lot", amount=7, **lots),
+        c.PlaceHold(**ADA, reference="hold", amount=3),
+    )
+    asked = [*(f"h{n}" for n in range(20)), "ada"]
+    together = await asyncio.gather(*(ledger.wallet(name, "coins") for name in asked))
+    assert [w.balance for w in together] == [*range(1, 21), 7]
+    assert (together[-1].available, len(together[-1].lots), len(together[-1].holds)) == (4, 1, 1)
+
+
+async def test_a_stranger_among_those_who_ask_at_once_is_told_so_alone(ledger: Ledger) -> None:
+    await post(
+        ledger, c.Credit(**ADA, reference="r", amount=5), c.Credit(**BEN, reference="r", amount=6)
+    )
+    asked = [("ada", "coins"), ("nobody", "coins"), ("ben", "pearls"), ("ben", "coins")]
+    answers = await asyncio.gather(*(ledger.wallet(*one) for one in asked), return_exceptions=True)
+    told = [a.code if isinstance(a, Missing) else getattr(a, "balance", a) for a in answers]
+    assert told == [5, "holder_unknown", "asset_unknown", 6]
+
+
+async def test_a_wallet_read_after_an_answer_shows_what_was_answered(ledger: Ledger) -> None:
+    async def spend_and_look(n: int) -> None:
+        command = c.Credit(holder=f"h{n}", asset="coins", reference="r", amount=5)
+        entry = (await ledger.submit(command, actor="test", reason="reading")).unwrap()
+        assert (await ledger.wallet(f"h{n}", "coins")).seq == entry.seq
+
+    await asyncio.gather(*(spend_and_look(n) for n in range(100)))
+
+
+async def test_a_command_may_have_a_reason_of_its_own(ledger: Ledger) -> None:
+    results = await post(
+        ledger,
+        c.Credit(**ADA, reference="a", amount=1),
+        c.Credit(**ADA, reference="b", amount=1, reason="a gift"),
+        reason="the batch's",
+    )
+    ids = [r.unwrap().posting_id for r in results]
+    postings = await ledger.postings(ids)
+    assert [postings[i].reason for i in ids] == ["the batch's", "a gift"]
+    [again] = await post(ledger, c.Credit(**ADA, reference="b", amount=1, reason="another"))
+    assert again.status == "replayed"
+
+
+@pytest.mark.parametrize("reason", ["", "x" * 501, "a\x00b", "two\nlines"])
+async def test_a_reason_that_is_none_is_refused_with_its_command(
+    ledger: Ledger, reason: str
+) -> None:
+    bad = c.Credit(**ADA, reference="a", amount=1, reason=reason)
+    good = c.Credit(**BEN, reference="a", amount=1)
+    results = await ledger.post([bad, good], actor="test", reason="because")
+    assert [r.status.value for r in results] == ["invalid", "applied"]

@@ -16,7 +16,7 @@ async def ledger(database: Database) -> AsyncIterator[Ledger]:
     pool = Pool(database.url, max_connections=8)
     await pool.open()
     async with Ledger(pool) as ledger:
-        await ledger.add_asset("coins", actor="test", reason="test")
+        await ledger.add_asset("coins", actor="test", reason="because")
         grants = [
             Credit(holder=name, asset="coins", amount=100, reference="welcome")
             for name in ("ada", "bob")

@@ -10,8 +10,8 @@ from bursar.api.call import Call
 from bursar.api.express import lanes
 from bursar.api.gate import Gate
 from bursar.api.guard import authorize
-from bursar.api.openapi import CONFIG
 from bursar.api.problems import HANDLERS
+from bursar.api.reference import Published
 from bursar.api.routes import ROUTES
 from bursar.api.services import Services
 from bursar.api.telemetry import Telemetry
@@ -32,16 +32,18 @@ def application(open_services: Opener, settings: Settings) -> Litestar:
         finally:
             await services.close()
 
-    return Litestar(
+    app = Litestar(
         route_handlers=ROUTES,
         lifespan=[lifespan],
         guards=[authorize],
         exception_handlers=HANDLERS,
         request_class=Call,
         request_max_body_size=settings.max_body,
-        openapi_config=CONFIG,
+        openapi_config=None,
         logging_config=None,
     )
+    app.state.published = Published(ROUTES)
+    return app
 
 
 def behind_gate(app: Litestar, settings: Settings) -> ASGIApp:

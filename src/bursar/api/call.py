@@ -8,7 +8,7 @@ from litestar.types import Receive
 from bursar.access import Caller
 from bursar.api.segments import read_segment
 from bursar.api.services import Services
-from bursar.platform.errors import Invalid
+from bursar.platform.errors import Denied, Invalid
 
 _LONGEST_KEY: Final = 200
 
@@ -39,7 +39,7 @@ class Call(Request[Any, Any, Any]):
         """Whose token this is, by the app's own id."""
         holder = self.caller.holder
         if holder is None:
-            raise Invalid("credential_invalid", "this is no holder's token")
+            raise Denied("credential_invalid", "this is no holder's token")
         return holder
 
     @property

@@ -1,5 +1,345 @@
-"""The OpenAPI document: Litestar's paths, and the types as msgspec reads and writes them."""
+"""The OpenAPI document: the application's paths, with the types as msgspec reads and writes them.
 
-from litestar.openapi import OpenAPIConfig
+It is made from the handlers alone: their paths, scopes, parameters, bodies, answers and docstrings.
+What a handler's signature cannot tell stands in its ``opt``: ``body`` is the type that it reads
+by itself; ``answers`` are its answers by status, each a type or, where it is no JSON, the media
+type; ``headers`` are headers of its answer with what they mean.
+"""
 
-CONFIG = OpenAPIConfig(title="Bursar", version="1")
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from typing import Any, Final, get_args, get_origin
+
+import msgspec
+from litestar import Response
+from litestar.handlers import HTTPRouteHandler
+from litestar.handlers.base import BaseRouteHandler
+from litestar.params import ParameterKwarg
+
+from bursar.access import Scope
+from bursar.api.examples import example_of
+from bursar.api.problems import MEDIA_TYPE, Problem
+from bursar.api.schemas import Schema, complete, reached, said, schemas_of
+from bursar.api.scopes import EVERYBODY, Scopes
+from bursar.api.words import ABOUT, ERRORS, HEADERS, PARAMETERS, TAGS
+
+_JSON: Final = "application/json"
+_OWN: Final = frozenset({"request", "data", "state", "scope", "headers", "cookies", "body"})
+_TYPED: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
+_BOUNDS: Final = {
+    "ge": "minimum",
+    "le": "maximum",
+    "gt": "exclusiveMinimum",
+    "lt": "exclusiveMaximum",
+    "min_length": "minLength",
+    "max_length": "maxLength",
+    "pattern": "pattern",
+    "min_items": "minItems",
+    "max_items": "maxItems",
+}
+
+
+class _Operation(msgspec.Struct, frozen=True):
+    """An endpoint as the document shows it; types are described all at once, later."""
+
+    handler: HTTPRouteHandler
+    path: str
+    method: str
+    parameters: tuple[tuple[str, str, Any, ParameterKwarg | None, bool, Any], ...]
+    body: Any
+    answers: Mapping[int, Any]
+
+
+class _Types:
+    """Describes every type of the document together, so that they share components."""
+
+    def __init__(self, types: Iterable[Any]) -> None:
+        self._types = list({repr(kind): kind for kind in types}.values())
+        found = msgspec.json.encode(schemas_of(self._types))  # tuples are lists from here on
+        schemas, self.components = msgspec.json.decode(found)
+        self._schemas = {
+            repr(kind): schema for kind, schema in zip(self._types, schemas, strict=True)
+        }
+
+    def of(self, kind: Any) -> Schema:
+        """Describe a type; a schema of its own, which may be changed."""
+        copied: Schema = msgspec.json.decode(msgspec.json.encode(self._schemas[repr(kind)]))
+        return copied
+
+
+def document_of(handlers: Iterable[BaseRouteHandler]) -> dict[str, Any]:
+    """Describe the endpoints, in the order of their tags and paths."""
+    operations = [
+        operation
+        for handler in handlers
+        if isinstance(handler, HTTPRouteHandler)
+        for operation in _operations(handler)
+    ]
+    types = _Types(_types_of(operations))
+    asked = [types.of(operation.body) for operation in operations if operation.body is not None]
+    answered = [
+        types.of(kind)
+        for operation in operations
+        for kind in operation.answers.values()
+        if not _is_media(kind)
+    ]
+    components = types.components
+    complete(components, reached(components, answered) - reached(components, asked))
+    _mend_commands(components)
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        at = paths.setdefault(operation.path, {})
+        at[operation.method] = _describe(operation, types, components)
+    for component in components.values():
+        component.pop("x-omits", None)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Bursar",
+            "version": version("bursar"),
+            "summary": "An app's own virtual currency: issued, earned, spent and accounted for.",
+            "description": ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/", "description": "This server"}],
+        "tags": [{"name": name, "description": told} for name, told in TAGS.items()],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "headers": {name: _header(name) for name in HEADERS},
+            "responses": {name: _problem(status) for status, (name, _) in ERRORS.items()},
+            "securitySchemes": {
+                "apiKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A key of your servers, `bsk_…`. It has one or more scopes.",
+                },
+                "holderToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "A token for one person, valid for minutes, which your server "
+                    "asks for and hands to its app. It reads what is theirs and makes claims.",
+                },
+            },
+        },
+    }
+
+
+def _operations(handler: HTTPRouteHandler) -> Iterable[_Operation]:
+    """Read what a handler's signature and ``opt`` say."""
+    signature = handler.parsed_fn_signature
+    for written in sorted(handler.paths):
+        path = _TYPED.sub(r"{\1}", written)
+        names = set(_TYPED.findall(written))
+        found = []
+        for name, parameter in signature.parameters.items():
+            if name in _OWN:
+                continue
+            told = parameter.kwarg_definition
+            rules = told if isinstance(told, ParameterKwarg) else None
+            place, called = "query", name
+            if name in names:
+                place = "path"
+            elif rules is not None and rules.header:
+                place, called = "header", rules.header
+            elif rules is not None and rules.query:
+                called = rules.query
+            required = parameter.default is inspect.Parameter.empty or place == "path"
+            required = required or not parameter.has_default
+            found.append((called, place, parameter.annotation, rules, required, parameter.default))
+        data = signature.parameters.get("data")
+        body = handler.opt.get("body", data.annotation if data is not None else None)
+        answers = handler.opt.get("answers") or {
+            handler.status_code: _unwrapped(signature.return_type.raw)
+        }
+        for method in sorted(handler.http_methods - {"HEAD", "OPTIONS"}):
+            yield _Operation(handler, path, method.lower(), tuple(found), body, answers)
+
+
+def _unwrapped(kind: Any) -> Any:
+    """Take the type of a body out of ``Response[...]``."""
+    return get_args(kind)[0] if get_origin(kind) is Response else kind
+
+
+def _is_media(kind: Any) -> bool:
+    return kind is None or isinstance(kind, str)
+
+
+def _types_of(operations: Iterable[_Operation]) -> Iterable[Any]:
+    yield Problem
+    for operation in operations:
+        yield from (kind for _, _, kind, _, _, _ in operation.parameters)
+        if operation.body is not None:
+            yield operation.body
+        yield from (kind for kind in operation.answers.values() if not _is_media(kind))
+
+
+def _describe(operation: _Operation, types: _Types, components: Mapping[str, Schema]) -> Schema:
+    handler = operation.handler
+    scopes: Scopes = handler.opt.get("scopes", frozenset())
+    summary, _, more = inspect.cleandoc(handler.fn.__doc__ or "").partition("\n\n")
+    told: Schema = {
+        "operationId": _camel(handler.fn.__name__),
+        "tags": list(handler.tags or ()),
+        "summary": said(summary).removesuffix("."),
+        "description": said(more),
+        "security": _security(scopes),
+        "parameters": [_parameter(*given, types) for given in operation.parameters],
+        "responses": {},
+    }
+    if _reads_key(handler):
+        told["parameters"].append(_key_parameter())
+    if operation.body is not None:
+        schema = types.of(operation.body)
+        media = {"schema": schema, "example": example_of(schema, components, asked=True)}
+        told["requestBody"] = {"required": True, "content": {_JSON: media}}
+    known = scopes is not EVERYBODY
+    for status, kind in sorted(operation.answers.items()):
+        told["responses"][str(status)] = _answer(handler, status, kind, types, components)
+    for status in _failures(operation, known=known):
+        told["responses"].setdefault(
+            str(status), {"$ref": f"#/components/responses/{ERRORS[status][0]}"}
+        )
+    if not told["description"]:
+        del told["description"]
+    return told
+
+
+def _security(scopes: Scopes) -> list[Schema]:
+    """One alternative for each scope: any of them is enough."""
+    return [
+        {"holderToken" if scope is Scope.HOLDER else "apiKey": [scope.value]}
+        for scope in Scope
+        if scope in scopes
+    ]
+
+
+def _parameter(
+    name: str,
+    place: str,
+    kind: Any,
+    rules: ParameterKwarg | None,
+    required: bool,
+    default: Any,
+    types: _Types,
+) -> Schema:
+    schema = types.of(kind)
+    options = [option for option in schema.get("anyOf", [schema]) if option != {"type": "null"}]
+    if len(options) == 1:  # a query parameter is left out, not null
+        schema = options[0]
+    for rule, word in _BOUNDS.items():
+        if rules is not None and (bound := getattr(rules, rule, None)) is not None:
+            schema[word] = bound
+    if place == "path":
+        schema.setdefault("minLength", 1)
+    if not required and default is not None and isinstance(default, str | int):
+        schema["default"] = default
+    about = rules.description if rules is not None and rules.description else PARAMETERS.get(name)
+    told: Schema = {"name": name, "in": place, "required": required, "schema": schema}
+    if about:
+        told["description"] = about
+    return told
+
+
+def _reads_key(handler: HTTPRouteHandler) -> bool:
+    """Say whether a handler looks at the `Idempotency-Key`: its own code tells."""
+    return "idempotency_key" in inspect.unwrap(handler.fn).__code__.co_names
+
+
+def _key_parameter() -> Schema:
+    return {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": PARAMETERS["Idempotency-Key"],
+        "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+    }
+
+
+def _answer(
+    handler: HTTPRouteHandler,
+    status: int,
+    kind: Any,
+    types: _Types,
+    components: Mapping[str, Schema],
+) -> Schema:
+    headers: Schema = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
+    if handler.opt.get("scopes") is not EVERYBODY:
+        for name in ("RateLimit", "RateLimit-Policy"):
+            headers[name] = {"$ref": f"#/components/headers/{name}"}
+    for name, about in handler.opt.get("headers", {}).items():
+        headers[name] = {"description": about, "required": True, "schema": {"type": "string"}}
+    told: Schema = {"description": _MEANS.get(status, "What was asked for"), "headers": headers}
+    if isinstance(kind, str):
+        told["content"] = {kind: {"schema": {} if kind == _JSON else {"type": "string"}}}
+    elif kind is not None:
+        schema = types.of(kind)
+        told["content"] = {_JSON: {"schema": schema, "example": example_of(schema, components)}}
+    return told
+
+
+_MEANS: Final = {
+    200: "Done, or what was asked for",
+    201: "It was made",
+    202: "It was begun",
+    204: "Done",
+    304: "It has not changed",
+}
+
+
+def _failures(operation: _Operation, *, known: bool) -> list[int]:
+    """List the statuses of what an endpoint may refuse."""
+    statuses = [400, 503]
+    if known:
+        statuses += [401, 403, 429]
+    writes = operation.method != "get"
+    if writes or any(place == "path" for _, place, *_ in operation.parameters):
+        statuses.append(404)
+    if writes:
+        statuses += [409, 422]
+    if operation.body is not None:
+        statuses += [408, 413]
+    if any(name.lower() == "if-match" for name, *_ in operation.parameters):
+        statuses.append(412)
+    return sorted(statuses)
+
+
+def _header(name: str) -> Schema:
+    about, example = HEADERS[name]
+    return {
+        "description": about,
+        "required": True,
+        "schema": {"type": "string"},
+        "example": example,
+    }
+
+
+def _problem(status: int) -> Schema:
+    _, about = ERRORS[status]
+    names = ["X-Request-Id"]
+    names += ["WWW-Authenticate"] if status == 401 else []
+    names += ["Retry-After"] if status in (429, 503) else []
+    return {
+        "description": about,
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
+def _mend_commands(components: Mapping[str, Schema]) -> None:
+    """Let the `Idempotency-Key` stand for a command's reference; in a batch each has its own."""
+    for schema in components.values():
+        properties = schema.get("properties", {})
+        if "op" in properties and "reference" in schema.get("required", ()):
+            schema["required"].remove("reference")
+    if (batch := components.get("Batch")) is not None:
+        items = batch["properties"]["commands"]["items"]
+        batch["properties"]["commands"]["items"] = {"required": ["reference"], **items}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

@@ -5,6 +5,7 @@ import os
 import tempfile
 from typing import Final
 
+import msgspec
 import uvicorn
 from litestar.types import ASGIApp
 
@@ -12,12 +13,8 @@ from bursar.api.app import application, behind_gate
 from bursar.api.protocol import BoundedProtocol
 from bursar.api.services import Services
 from bursar.platform.logs import log_to_stderr
+from bursar.platform.place import find
 from bursar.platform.settings import Settings, load_settings
-
-WHERE: Final = "BURSAR_SERVE_FROM"
-"""The database of a server's processes, told by the process that starts them."""
-
-LOG_JSON: Final = "BURSAR_SERVE_LOG_JSON"
 
 _SHUTDOWN_S: Final = 30
 _IDLE_S: Final = 75
@@ -26,10 +23,10 @@ _IDLE_S: Final = 75
 def from_environment() -> ASGIApp:
     """Make the application of one process, as its environment says."""
     settings = load_settings()
-    log_to_stderr(logging.INFO, as_json=os.environ.get(LOG_JSON) == "on")
+    log_to_stderr(logging.INFO, as_json=settings.log_json)
 
     async def open_services() -> Services:
-        return await Services.open(os.environ.get(WHERE) or None, settings)
+        return await Services.open(None, settings)
 
     app = application(open_services, settings)
     return behind_gate(app, settings)
@@ -37,12 +34,26 @@ def from_environment() -> ASGIApp:
 
 def serve(where: str | None, settings: Settings, *, log_json: bool = False) -> None:
     """Serve until SIGTERM or SIGINT: then take no more, and answer what was accepted."""
-    if where is not None:
-        os.environ[WHERE] = where
-    if log_json:
-        os.environ[LOG_JSON] = "on"
+    settings = msgspec.structs.replace(settings, log_json=settings.log_json or log_json)
+    os.environ |= told_by_environment(where, settings)
+    run_server("bursar.api.server:from_environment", settings)
+
+
+def told_by_environment(where: str | None, settings: Settings) -> dict[str, str]:
+    """Say by variables what the processes of a server are to know beyond the environment."""
+    told = {"BURSAR_LOG_JSON": "on"} if settings.log_json else {}
+    if where is None:
+        return told
+    found = find(where, settings)
+    if found.url is not None:
+        return told | {"BURSAR_DATABASE_URL": found.url}
+    return told | {"BURSAR_DATABASE_URL": "", "BURSAR_DATA_DIR": str(found.data_dir)}
+
+
+def run_server(factory: str, settings: Settings) -> None:
+    """Run an application, named by the function that makes it, in so many processes."""
     config = uvicorn.Config(
-        "bursar.api.server:from_environment",
+        factory,
         factory=True,
         host=settings.host,
         port=settings.port,

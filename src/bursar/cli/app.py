@@ -20,7 +20,9 @@ from bursar.cli import errors
 from bursar.platform.errors import BursarError
 
 _COMMANDS: Final = {
-    "db": "Start, stop, back up and restore the database.",
+    "db": "Start, stop and upgrade the database.",
+    "backup": "Write a backup of the books.",
+    "restore": "Bring a backup back, and check the books.",
     "migrate": "Bring the database's schema up to this program.",
     "economy": "Check, plan and apply the economy file.",
     "clock": "Read the economy's clock, and move that of a sandbox ahead.",

@@ -20,7 +20,6 @@ from bursar.ledger.model import MAX_AMOUNT, MAX_BATCH, Asset, Entry, Result, Wal
 from bursar.ledger.opening import open_database, seal_of
 from bursar.ledger.posting import store
 from bursar.ledger.posting.batch import Order, Poster
-from bursar.ledger.posting.group_commit import GroupCommit
 from bursar.ledger.posting.sweep import sweep
 from bursar.ledger.reading import wallets as reading
 from bursar.ledger.reading.explain import Explanation, explain
@@ -28,6 +27,7 @@ from bursar.ledger.reading.follow import Handler, Lag, follow_once, read_lag
 from bursar.ledger.reading.wallets import Filter, Posting, Total
 from bursar.platform.database import Connection, Database
 from bursar.platform.errors import Conflict, Invalid, Missing
+from bursar.platform.gathered import Gathered
 from bursar.platform.pages import Page
 from bursar.platform.settings import Settings, load_settings
 from bursar.platform.voice import check_voice, is_reason
@@ -41,7 +41,8 @@ class Ledger:
         self.database = database
         self.seal = seal or Seal()
         self._poster = Poster(database, self.seal)
-        self._group_commit = GroupCommit(self._poster.post)
+        self._commits = Gathered(self._poster.post, most=MAX_BATCH // 10)
+        self._reads = Gathered(self._read_wallets, most=MAX_BATCH // 10)
 
     @classmethod
     async def open(
@@ -73,7 +74,8 @@ class Ledger:
 
     async def close(self) -> None:
         """Finish what was submitted, and give the connections back."""
-        await self._group_commit.close()
+        await self._commits.close()
+        await self._reads.close()
         await self.database.close()
 
     async def post(
@@ -119,7 +121,7 @@ class Ledger:
         check_voice(actor, reason)
         if isinstance(command, Command) and command.group is not None:
             command = msgspec.structs.replace(command, group=None)
-        return await self._group_commit.submit(_order(command, actor, reason))
+        return await self._commits.ask(_order(command, actor, reason))
 
     async def add_asset(
         self,
@@ -166,9 +168,20 @@ class Ledger:
     async def wallet(
         self, holder: str | None = None, asset: str = "", *, holder_id: int | None = None
     ) -> Wallet:
-        """Show a wallet as it stands now (L4, L6, L7); raises `Missing`."""
-        async with self._wallet(holder, asset, holder_id) as (connection, found, key, name):
-            return await reading.read_wallet(connection, found, key, name)
+        """Show a wallet as it stands now (L4, L6, L7); raises `Missing`.
+
+        Many who ask at the same time are answered together, each as of after they asked.
+        """
+        _must_name_one(holder, holder_id)
+        shown = await self._reads.ask(reading.Asked(asset, holder, holder_id))
+        if isinstance(shown, Missing):
+            raise shown
+        return shown
+
+    async def _read_wallets(self, asked: Sequence[reading.Asked]) -> list[Wallet | Missing]:
+        async with self.database.snapshot() as connection:
+            assets = await self._poster.assets(connection, {one.asset for one in asked})
+            return await reading.read_wallets(connection, assets, asked)
 
     async def statement(
         self,
@@ -300,12 +313,11 @@ class Ledger:
 
         What is read of it is of one moment, though it takes several statements.
         """
-        if (holder is None) == (holder_id is None):
-            raise Invalid("wallet_name", "holder or holder_id: exactly one names the wallet")
+        _must_name_one(holder, holder_id)
         async with self.database.snapshot() as connection:
             found = await self._poster.asset(connection, asset)
             if found is None:
-                raise Missing("asset_unknown", f"there is no asset {asset!r}", asset=asset)
+                raise reading.unknown_asset(asset)
             key, name = await reading.find_wallet(connection, found, holder, holder_id)
             yield connection, found, key, name
 
@@ -314,3 +326,8 @@ def _order(command: AnyCommand, actor: str, reason: str) -> Order:
     """Let a command that has a reason of its own be posted for it."""
     own = command.reason if isinstance(command, Command) else None
     return Order(command, actor, own if own is not None and is_reason(own) else reason)
+
+
+def _must_name_one(holder: str | None, holder_id: int | None) -> None:
+    if (holder is None) == (holder_id is None):
+        raise Invalid("wallet_name", "holder or holder_id: exactly one names the wallet")

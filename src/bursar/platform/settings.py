@@ -7,6 +7,7 @@ Their defaults and bounds are in docs/settings.md.
 | `BURSAR_CONFIG`             | a TOML file of settings; the environment wins over it    |
 | `BURSAR_DATABASE_URL`       | a PostgreSQL server to use instead of the embedded one   |
 | `BURSAR_DATABASE_OWNER_URL` | the same server as the owner of the tables, to migrate   |
+| `BURSAR_POOLER`             | `on`: the first address is a pooler in transaction mode  |
 | `BURSAR_DATA_DIR`           | where the embedded server keeps its data                 |
 | `BURSAR_POSTGRES_BIN`       | a directory of PostgreSQL programs to use for it         |
 | `BURSAR_CHECKSUM_KEY`       | hex, 32 bytes or more: entries are sealed with HMAC (L5) |
@@ -22,9 +23,10 @@ Their defaults and bounds are in docs/settings.md.
 | `BURSAR_MAX_BODY`           | bytes of a request's body at most                        |
 | `BURSAR_TRUSTED_PROXIES`    | addresses whose X-Forwarded-For is believed, `*` for all |
 | `BURSAR_ACCESS_LOG`         | `on`: every request is logged, not only slow and failed ones |
+| `BURSAR_LOG_JSON`           | `on`: logs are JSON on a terminal, too                   |
 | `BURSAR_OPEN_METRICS`       | `on`: /metrics asks for no key                           |
-| `BURSAR_KEY_PER_MINUTE`     | requests a minute with one API key                       |
-| `BURSAR_HOLDER_PER_MINUTE`  | requests a minute of one holder                          |
+| `BURSAR_KEY_PER_MINUTE`     | requests a minute of an API key without a rate of its own |
+| `BURSAR_HOLDER_PER_MINUTE`  | requests a minute of a holder, with any number of tokens |
 """
 
 import os
@@ -43,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     database_url: str | None = None
     database_owner_url: str | None = None
+    pooler: bool = False
     postgres_bin: Path | None = None
     checksum_key: bytes | None = msgspec.field(default=None)
     checksum_key_id: int = 1
@@ -58,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_body: int = 8 * 1024 * 1024
     trusted_proxies: str = ""
     access_log: bool = False
+    log_json: bool = False
     open_metrics: bool = False
     key_per_minute: int = 600_000
     holder_per_minute: int = 120
@@ -88,6 +92,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         data_dir=Path(data_dir).expanduser() if data_dir else default_data_dir(env),
         database_url=env.get("BURSAR_DATABASE_URL") or None,
         database_owner_url=env.get("BURSAR_DATABASE_OWNER_URL") or None,
+        pooler=_switch(env, "BURSAR_POOLER", on=False),
         postgres_bin=Path(postgres_bin).expanduser() if postgres_bin else None,
         checksum_key=_key(env.get("BURSAR_CHECKSUM_KEY")),
         checksum_key_id=_number(env, "BURSAR_CHECKSUM_KEY_ID", 1, 32767),
@@ -103,6 +108,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         max_body=_number(env, "BURSAR_MAX_BODY", 8 * 1024 * 1024, 256 * 1024 * 1024),
         trusted_proxies=env.get("BURSAR_TRUSTED_PROXIES") or "",
         access_log=_switch(env, "BURSAR_ACCESS_LOG", on=False),
+        log_json=_switch(env, "BURSAR_LOG_JSON", on=False),
         open_metrics=_switch(env, "BURSAR_OPEN_METRICS", on=False),
         key_per_minute=_number(env, "BURSAR_KEY_PER_MINUTE", 600_000, 100_000_000),
         holder_per_minute=_number(env, "BURSAR_HOLDER_PER_MINUTE", 120, 100_000_000),

@@ -11,6 +11,7 @@ from bursar.api.routes import (
     operation,
     postings,
     programs,
+    reference,
     runs,
     system,
     wallets,
@@ -26,4 +27,5 @@ ROUTES: Final[list[BaseRouteHandler]] = [
     *grants.ROUTES,
     *economy.ROUTES,
     *operation.ROUTES,
+    *reference.ROUTES,
 ]

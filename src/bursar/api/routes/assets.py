@@ -22,7 +22,7 @@ class NewAsset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     code: str
     scale: int = 0
-    reason: str = "added over HTTP"
+    reason: str
 
 
 class AssetList(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ async def list_assets(request: Call) -> AssetList:
     return AssetList(items=[AssetView(code=a.code, scale=a.scale) for a in found])
 
 
-@post("/v1/assets", opt={"scopes": ADMINS}, tags=["Assets"])
+@post("/v1/assets", status_code=200, opt={"scopes": ADMINS}, tags=["Assets"])
 async def add_asset(request: Call, data: NewAsset) -> AssetView:
     """Add a kind of credit; the same again is no error, another scale is a conflict."""
     added = await request.services.ledger.add_asset(

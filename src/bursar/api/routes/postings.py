@@ -1,5 +1,6 @@
 """Movements: one command, a batch of them, and the journal (L2, L3, L9)."""
 
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -11,10 +12,10 @@ from bursar.access import Caller
 from bursar.api.call import Call
 from bursar.api.scopes import APPS, READERS
 from bursar.api.services import Services
-from bursar.api.wire.entries import EntryPage, Receipt, Refused, answer_of, entry_view
+from bursar.api.wire.entries import EntryPage, Outcome, Receipt, entry_view, outcome_of
 from bursar.ledger import MAX_BATCH, AnyCommand, Kind, Refusal, Status
 from bursar.ledger.model import as_error
-from bursar.platform.errors import Invalid
+from bursar.platform.errors import Invalid, Missing
 from bursar.platform.pages import MAX_PAGE
 
 _REASON: Final = "over HTTP"
@@ -36,7 +37,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What became of each command, in the order of the commands."""
 
-    results: list[Receipt | Refused]
+    results: list[Outcome]
     applied: int
     replayed: int
     refused: int
@@ -45,7 +46,11 @@ class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
 PATH: Final = "/v1/postings"
 
 
-@post(PATH, opt={"scopes": APPS}, tags=["Postings"])
+@post(
+    PATH,
+    opt={"scopes": APPS, "body": AnyCommand, "answers": {201: Receipt, 200: Receipt}},
+    tags=["Postings"],
+)
 async def post_command(request: Call) -> Response[bytes]:
     """Move credit by one command.
 
@@ -62,7 +67,7 @@ async def post_one(
     services: Services, caller: Caller, body: bytes, key: str | None
 ) -> tuple[int, bytes]:
     """Do one command as it came; the status of the answer, and its body."""
-    command = _read(body, key)
+    command = read_command(body, key)
     result = await services.ledger.submit(
         command, actor=caller.actor, reason=command.reason or _REASON
     )
@@ -84,7 +89,7 @@ async def post_batch(request: Call, data: Batch) -> BatchAnswer:
         data.commands, actor=request.caller.actor, reason=data.reason
     )
     answers = [
-        answer_of(result, asset=command.asset, holder=command.holder)
+        outcome_of(result, asset=command.asset, holder=command.holder)
         for command, result in zip(data.commands, results, strict=True)
     ]
     statuses = [result.status for result in results]
@@ -115,7 +120,32 @@ async def read_journal(
     return EntryPage(items=items, cursor=page.cursor)
 
 
-def _read(body: bytes, key: str | None) -> AnyCommand:
+class PostingView(msgspec.Struct, frozen=True, kw_only=True):
+    """A set of entries written in one transaction, by one actor, for one reason."""
+
+    posting_id: int
+    recorded_at: datetime
+    entries: int
+    actor: str
+    reason: str
+
+
+@get("/v1/postings/{posting_id:int}", opt={"scopes": READERS}, tags=["Postings"])
+async def show_posting(request: Call, posting_id: int) -> PostingView:
+    """Tell who made a posting, and why."""
+    found = (await request.services.ledger.postings([posting_id])).get(posting_id)
+    if found is None:
+        raise Missing("posting_unknown", f"there is no posting {posting_id}", posting=posting_id)
+    return PostingView(
+        posting_id=found.posting_id,
+        recorded_at=found.recorded_at,
+        entries=found.entries,
+        actor=found.actor,
+        reason=found.reason,
+    )
+
+
+def read_command(body: bytes, key: str | None) -> AnyCommand:
     """Read a command; where it has no reference, the key is it (L3)."""
     try:
         return _COMMAND.decode(body)
@@ -136,4 +166,4 @@ def _with_reference(given: dict[str, Any], key: str) -> AnyCommand:
     return command
 
 
-ROUTES: Final[list[BaseRouteHandler]] = [post_command, post_batch, read_journal]
+ROUTES: Final[list[BaseRouteHandler]] = [post_command, post_batch, show_posting, read_journal]

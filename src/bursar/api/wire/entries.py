@@ -1,10 +1,11 @@
 """Entries, receipts and pages of them, as they are answered."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from bursar.ledger import Detail, Entry, Kind, Result, Status
+from bursar.ledger import Detail, Entry, Kind, Refusal, Result, Status
 
 
 class EntryView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -36,12 +37,13 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     entry: EntryView
 
 
-class Refused(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """The answer to a command of a batch that was refused."""
+class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What became of one command of a batch: its ``entry``, or why it was refused."""
 
     status: Status
-    message: str
-    fields: dict[str, object]
+    entry: EntryView | None = None
+    message: str | None = None
+    fields: dict[str, Any] | None = None
 
 
 class EntryPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,12 +77,10 @@ def entry_view(entry: Entry, *, asset: str, holder: str | None) -> EntryView:
     )
 
 
-def answer_of(result: Result, *, asset: str, holder: str | None) -> Receipt | Refused:
+def outcome_of(result: Result, *, asset: str, holder: str | None) -> Outcome:
     """Show what became of one command of a batch."""
     if result.entry is not None:
-        return Receipt(
-            status=result.status, entry=entry_view(result.entry, asset=asset, holder=holder)
-        )
-    refusal = result.refusal
-    assert refusal is not None  # noqa: S101 - what has no entry was refused
-    return Refused(status=refusal.status, message=refusal.message, fields=refusal.fields)
+        view = entry_view(result.entry, asset=asset, holder=holder)
+        return Outcome(status=result.status, entry=view)
+    refusal = result.refusal or Refusal(result.status, result.status.value)
+    return Outcome(status=refusal.status, message=refusal.message, fields=refusal.fields)

@@ -5,7 +5,7 @@ has not moved since. What lost the race is done again under locks taken in order
 wallet always makes progress. Contention never reaches the caller.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -106,8 +106,12 @@ class Poster:
 
     async def asset(self, connection: Connection, code: str) -> Asset | None:
         """Find an asset by its code; assets that were added meanwhile are found too."""
-        await self._find_assets(connection, {code})
-        return self._assets.get(code)
+        return (await self.assets(connection, {code})).get(code)
+
+    async def assets(self, connection: Connection, codes: set[str]) -> Mapping[str, Asset]:
+        """Know the assets by code; ``codes`` that were added meanwhile are among them."""
+        await self._find_assets(connection, codes)
+        return self._assets
 
     async def _address(
         self, connection: Connection, orders: Sequence[Order]

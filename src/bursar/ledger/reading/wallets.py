@@ -6,15 +6,15 @@ database's instant: holds past their deadline and lots past their date no longer
 their entries come later.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from psycopg.types.numeric import Int4, Int8
 
 from bursar.ledger.catalogue import Kind
-from bursar.ledger.decision.book import Book
+from bursar.ledger.decision.book import Book, Positions
 from bursar.ledger.decision.checksum import Seal
 from bursar.ledger.decision.position import Position
 from bursar.ledger.decision.settle import settle
@@ -84,22 +84,78 @@ async def find_wallet(
         if _is_text(holder):
             row = await _first(connection, "find_holder", {"external_id": holder})
         if row is None:
-            raise Missing("holder_unknown", f"there is no holder {holder!r}", holder=holder)
+            raise _no_holder(holder, holder_id)
         return WalletKey(row[0], asset.asset_id), holder
-    number = holder_id if type(holder_id) is int and 0 < holder_id <= MAX_AMOUNT else 0
+    number = _number(holder_id)
     row = await _first(connection, "find_external_id", {"holder_id": Int8(number)})
     if row is None:
-        raise Missing("holder_unknown", f"there is no holder {holder_id}", holder_id=holder_id)
+        raise _no_holder(holder, holder_id)
     return WalletKey(number, asset.asset_id), row[0]
+
+
+def unknown_asset(code: str) -> Missing:
+    """Say that there is no such asset."""
+    return Missing("asset_unknown", f"there is no asset {code!r}", asset=code)
+
+
+def _no_holder(holder: str | None, holder_id: int | None) -> Missing:
+    if holder is not None:
+        return Missing("holder_unknown", f"there is no holder {holder!r}", holder=holder)
+    return Missing("holder_unknown", f"there is no holder {holder_id}", holder_id=holder_id)
+
+
+def _number(holder_id: int | None) -> int:
+    """Read a number that may be anything; 0 is nobody's."""
+    return holder_id if type(holder_id) is int and 0 < holder_id <= MAX_AMOUNT else 0
+
+
+class Asked(NamedTuple):
+    """A wallet that somebody asks for: by the app's own id, or by number."""
+
+    asset: str
+    holder: str | None
+    holder_id: int | None
+
+
+async def read_wallets(
+    connection: Connection, assets: Mapping[str, Asset], asked: Sequence[Asked]
+) -> list[Wallet | Missing]:
+    """Show wallets as they stand now, in order; what is not there is a `Missing` in its place."""
+    names = [a.holder for a in asked if a.holder is not None and _is_text(a.holder)]
+    numbers = await store.resolve_holders(connection, names, enrol=()) if names else {}
+    given = [_number(a.holder_id) for a in asked if a.holder is None]
+    known = await read_names(connection, given) if given else {}
+    found: list[tuple[Asset, WalletKey, str | None] | Missing] = []
+    for one in asked:
+        asset = assets.get(one.asset)
+        number = numbers.get(one.holder) if one.holder is not None else _number(one.holder_id)
+        if asset is None:
+            found.append(unknown_asset(one.asset))
+        elif number is None or (one.holder is None and number not in known):
+            found.append(_no_holder(one.holder, one.holder_id))
+        else:
+            found.append((asset, WalletKey(number, asset.asset_id), one.holder or known[number]))
+    keys = {f[1] for f in found if not isinstance(f, Missing)}
+    positions, now = await read_settled_all(connection, keys)
+    return [
+        f if isinstance(f, Missing) else _shown(positions[f[1]], now, f[0], f[2]) for f in found
+    ]
 
 
 async def read_wallet(
     connection: Connection, asset: Asset, key: WalletKey, holder: str | None
 ) -> Wallet:
     """Show a wallet as it stands now; raises `Missing` ``wallet_unknown``."""
-    position, now = await read_settled(connection, key)
+    positions, now = await read_settled_all(connection, [key])
+    shown = _shown(positions[key], now, asset, holder)
+    if isinstance(shown, Missing):
+        raise shown
+    return shown
+
+
+def _shown(position: Position, now: datetime, asset: Asset, holder: str | None) -> Wallet | Missing:
     if not position.seq:
-        raise Missing(
+        return Missing(
             "wallet_unknown", f"the holder has no wallet in {asset.code}", asset=asset.code
         )
     holds: list[Hold] = []
@@ -108,7 +164,7 @@ async def read_wallet(
     lots: list[Lot] = [lot for lot in position.lots() if lot.remaining + lot.held]
     return Wallet(
         holder=holder,
-        holder_id=key.holder_id,
+        holder_id=position.holder_id,
         asset=asset.code,
         state=WalletState(position.state),
         balance=position.balance,
@@ -123,19 +179,29 @@ async def read_wallet(
     )
 
 
-async def read_settled(connection: Connection, key: WalletKey) -> tuple[Position, datetime]:
-    """Read a wallet and settle it in memory, as the next command would; nothing is written."""
+async def read_settled_all(
+    connection: Connection, keys: Collection[WalletKey]
+) -> tuple[Positions, datetime]:
+    """Read wallets and settle them in memory, as the next command would; nothing is written."""
     now, _ = await store.open_batch(connection, 0)
-    positions = await store.read_positions(connection, [key])
-    position = positions[key]
-    if position.open_lots:
-        await store.read_lots(connection, positions, [key], [])
-    if position.open_holds:
-        await store.read_holds(connection, positions, [key], [], None)
-    seq = position.seq
-    settle(Book(now, Seal(), positions, [0]), position, 0)
-    position.seq = seq
-    return position, now
+    positions = await store.read_positions(connection, keys)
+    lots = [key for key in keys if positions[key].open_lots]
+    holds = [key for key in keys if positions[key].open_holds]
+    if lots:
+        await store.read_lots(connection, positions, lots, [])
+    if holds:
+        await store.read_holds(connection, positions, holds, [], None)
+    for key in {*lots, *holds}:
+        seq = positions[key].seq
+        settle(Book(now, Seal(), positions, [0]), positions[key], 0)
+        positions[key].seq = seq
+    return positions, now
+
+
+async def read_settled(connection: Connection, key: WalletKey) -> tuple[Position, datetime]:
+    """Read one wallet and settle it in memory."""
+    positions, now = await read_settled_all(connection, [key])
+    return positions[key], now
 
 
 async def read_statement(
