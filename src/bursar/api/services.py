@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Final, Self
 
 from bursar.access import Access, Limiter
+from bursar.api.background import Background
 from bursar.api.patience import Turnstile
 from bursar.economy.clock import TestClock
 from bursar.economy.service import EconomyService
 from bursar.holders import Holders
 from bursar.ledger import Ledger
+from bursar.operation import Operation
 from bursar.platform.database import Database
 from bursar.platform.migrations import require_schema
 from bursar.platform.settings import Settings
@@ -41,7 +43,11 @@ class Services:
         )
         self.limiter = Limiter(doors)
         self.trail = Trail(ledger.database)
+        self.operation = Operation(
+            ledger, verify_hours=settings.verify_hours, keep_days=settings.keep_days
+        )
         self.turnstile = Turnstile()
+        self.background = Background()
 
     @classmethod
     async def open(cls, where: str | Path | None, settings: Settings) -> Self:
@@ -61,6 +67,7 @@ class Services:
 
     async def close(self) -> None:
         """Finish what was accepted, and give the connections back."""
+        await self.background.close()
         await self.access.close()
         await self.limiter.close()
         await self._doors.close()
