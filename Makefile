@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo check format lint types imports test test-quick fix bench schema openapi lock clean
+.PHONY: help setup demo check format lint types imports test test-quick fix bench schema openapi client lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ schema: $(READY)  ## write docs/schema.sql anew from the migrations
 openapi: $(READY)  ## write docs/openapi.json anew from the API
 	$(BIN)/python -m tests.support.openapi > docs/openapi.json.new
 	mv docs/openapi.json.new docs/openapi.json
+
+client: $(READY)  ## write the blocking client anew from the one for asyncio
+	$(BIN)/python tools/blocking_client.py
 
 lock: $(READY)  ## renew requirements/*.txt from pyproject.toml (hashes, no addresses)
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \

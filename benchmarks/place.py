@@ -68,7 +68,7 @@ async def open_ledger(url: str) -> Ledger:
     database = Database(url)
     await database.open()
     ledger = Ledger(database)
-    await ledger.add_asset(ASSET, actor="test", reason="test")
+    await ledger.add_asset(ASSET, actor="benchmark", reason="benchmark")
     return ledger
 
 

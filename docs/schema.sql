@@ -514,6 +514,31 @@ CREATE TABLE bursar.token_secrets (
     CONSTRAINT token_secrets_form CHECK ((length(secret) = 32))
 );
 
+CREATE TABLE bursar.verifications (
+    verification_id bigint NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    wallets bigint DEFAULT 0 NOT NULL,
+    entries bigint DEFAULT 0 NOT NULL,
+    unverifiable bigint DEFAULT 0 NOT NULL,
+    found bigint DEFAULT 0 NOT NULL,
+    part boolean NOT NULL,
+    actor text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL,
+    checkpoint json,
+    CONSTRAINT verifications_order CHECK (((began_at <= seen_at) AND (seen_at <= ended_at)))
+);
+
+ALTER TABLE bursar.verifications ALTER COLUMN verification_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME bursar.verifications_verification_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE bursar.wallets (
     holder_id bigint NOT NULL,
     asset_id integer NOT NULL,
@@ -533,6 +558,13 @@ CREATE TABLE bursar.wallets (
     CONSTRAINT wallets_state_known CHECK ((state = ANY (ARRAY['active'::text, 'frozen'::text, 'closed'::text])))
 )
 WITH (fillfactor='70');
+
+CREATE TABLE bursar.workers (
+    worker text NOT NULL COLLATE pg_catalog."C",
+    started_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50');
 
 ALTER TABLE ONLY bursar.access_state
     ADD CONSTRAINT access_state_pkey PRIMARY KEY (singleton);
@@ -654,8 +686,14 @@ ALTER TABLE ONLY bursar.runs
 ALTER TABLE ONLY bursar.token_secrets
     ADD CONSTRAINT token_secrets_pkey PRIMARY KEY (kid);
 
+ALTER TABLE ONLY bursar.verifications
+    ADD CONSTRAINT verifications_pkey PRIMARY KEY (verification_id);
+
 ALTER TABLE ONLY bursar.wallets
     ADD CONSTRAINT wallets_pkey PRIMARY KEY (holder_id, asset_id);
+
+ALTER TABLE ONLY bursar.workers
+    ADD CONSTRAINT workers_pkey PRIMARY KEY (worker);
 
 CREATE INDEX acts_subject ON bursar.acts USING btree (subject, act_id);
 
@@ -691,6 +729,8 @@ CREATE INDEX postings_in_commit_order ON bursar.postings USING btree (epoch, xid
 
 CREATE INDEX program_cycles_due ON bursar.program_cycles USING btree (program_id, look_at);
 
+CREATE INDEX program_overrides_paused ON bursar.program_overrides USING btree (program_id) WHERE paused;
+
 CREATE INDEX run_chunks_open ON bursar.run_chunks USING btree (run_id, chunk_no) WHERE (done_at IS NULL);
 
 CREATE INDEX run_exclusions_of_run ON bursar.run_exclusions USING btree (run_id, holder_id);
@@ -700,6 +740,12 @@ CREATE INDEX run_failures_by_time ON bursar.run_failures USING btree (failed_at)
 CREATE INDEX run_failures_due ON bursar.run_failures USING btree (retry_at) WHERE ((resolved_at IS NULL) AND (retry_at IS NOT NULL));
 
 CREATE INDEX run_failures_of_run ON bursar.run_failures USING btree (run_id, holder_id);
+
+CREATE INDEX run_failures_open ON bursar.run_failures USING btree (run_id) WHERE (resolved_at IS NULL);
+
+CREATE INDEX runs_by_start ON bursar.runs USING btree (started_at);
+
+CREATE INDEX runs_of_program ON bursar.runs USING btree (program_id, run_id);
 
 CREATE INDEX runs_open ON bursar.runs USING btree (run_id) WHERE (state = ANY (ARRAY['waiting'::text, 'running'::text, 'paused'::text]));
 
@@ -719,6 +765,8 @@ GRANT SELECT,UPDATE ON TABLE bursar.access_state TO bursar_service;
 
 GRANT SELECT,INSERT ON TABLE bursar.acts TO bursar_service;
 
+GRANT USAGE ON SEQUENCE bursar.acts_act_id_seq TO bursar_service;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.api_key_secrets TO bursar_service;
 
 GRANT SELECT,INSERT ON TABLE bursar.api_keys TO bursar_service;
@@ -726,6 +774,8 @@ GRANT SELECT,INSERT ON TABLE bursar.api_keys TO bursar_service;
 GRANT UPDATE(revoked_at) ON TABLE bursar.api_keys TO bursar_service;
 
 GRANT UPDATE(last_used_at) ON TABLE bursar.api_keys TO bursar_service;
+
+GRANT USAGE ON SEQUENCE bursar.api_keys_key_id_seq TO bursar_service;
 
 GRANT SELECT,INSERT ON TABLE bursar.assets TO bursar_service;
 
@@ -767,7 +817,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE bursar.lots TO bursar_service;
 
 GRANT SELECT ON TABLE bursar.migrations TO bursar_service;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE bursar.operator_alerts TO bursar_service;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.operator_alerts TO bursar_service;
 
 GRANT USAGE ON SEQUENCE bursar.operator_alerts_alert_id_seq TO bursar_service;
 
@@ -801,9 +851,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE bursar.reversals TO bursar_service;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE bursar.run_chunks TO bursar_service;
 
-GRANT SELECT,INSERT ON TABLE bursar.run_exclusions TO bursar_service;
+GRANT SELECT,INSERT,DELETE ON TABLE bursar.run_exclusions TO bursar_service;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE bursar.run_failures TO bursar_service;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.run_failures TO bursar_service;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE bursar.runs TO bursar_service;
 
@@ -811,4 +861,10 @@ GRANT USAGE ON SEQUENCE bursar.runs_run_id_seq TO bursar_service;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.token_secrets TO bursar_service;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.verifications TO bursar_service;
+
+GRANT USAGE ON SEQUENCE bursar.verifications_verification_id_seq TO bursar_service;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE bursar.wallets TO bursar_service;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.workers TO bursar_service;

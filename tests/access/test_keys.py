@@ -132,6 +132,19 @@ async def test_a_later_rotation_never_lets_an_old_secret_work_longer(access):
     assert ends[2] is None
 
 
+async def test_the_hash_of_a_secret_that_no_longer_works_is_forgotten(access, database):
+    def kept() -> set[bytes]:
+        with psycopg.connect(database.owner_url) as owner:
+            rows = owner.execute("select secret_hash from bursar.api_key_secrets").fetchall()
+        return {row[0] for row in rows}
+
+    made = await add(access)
+    turned = await access.rotate_key(made.key.key_id, overlap_s=0, **WHO)
+    assert kept() == {digest(turned.secret)}
+    await access.revoke_key(made.key.key_id, **WHO)
+    assert kept() == set()
+
+
 async def test_what_has_ended_is_not_rotated(access, database):
     made = await add(access, expires_at=datetime.now(UTC) + timedelta(hours=1))
     with psycopg.connect(database.owner_url) as owner:

@@ -4,18 +4,18 @@ answer = await api.get("/v1/assets", headers=as_("viewer"))
 mine = await api.get("/v1/me", headers=as_holder("maria"))
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from bursar.access import Scope
+from bursar.access import Access, Scope
 from bursar.api.app import application, behind_gate
 from bursar.api.services import Services
 from bursar.ledger import Credit
 from bursar.platform.settings import load_settings
-from tests.api.doors import Doors
 
 Headers = dict[str, str]
 As = Callable[..., Headers]
@@ -25,6 +25,10 @@ As = Callable[..., Headers]
 async def services(database: Any) -> AsyncIterator[Services]:
     """The capabilities of an economy with ``coins`` and ``gems``."""
     opened = await Services.open(database.url, load_settings({}))
+    await opened.access.close()
+    opened.access = Access(
+        opened.ledger.database, lease_s=0.01, key_per_minute=600_000, holder_per_minute=600_000
+    )
     await opened.ledger.add_asset("coins", actor="test", reason="because")
     await opened.ledger.add_asset("gems", actor="test", reason="because")
     yield opened
@@ -32,15 +36,7 @@ async def services(database: Any) -> AsyncIterator[Services]:
 
 
 @pytest.fixture
-def doors(services: Services) -> Doors:
-    """Who is known at the door."""
-    doors = Doors()
-    services.access = doors  # type: ignore[assignment]
-    return doors
-
-
-@pytest.fixture
-async def api(services: Services, doors: Doors) -> AsyncIterator[httpx.AsyncClient]:
+async def api(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application."""
     settings = load_settings({})
 
@@ -55,9 +51,16 @@ async def api(services: Services, doors: Doors) -> AsyncIterator[httpx.AsyncClie
 
 
 @pytest.fixture
-def keys(doors: Doors) -> dict[str, str]:
-    """The secret of a key for each scope."""
-    return {str(scope): doors.secret(scope) for scope in Scope if scope is not Scope.HOLDER}
+async def keys(services: Services) -> dict[str, str]:
+    """The secret of a key for each scope, each of somebody of that name."""
+    scopes = [scope for scope in Scope if scope is not Scope.HOLDER]
+    made = await asyncio.gather(
+        *(
+            services.access.add_key(f"test {s}", str(s), [s], actor="test", reason="because")
+            for s in scopes
+        )
+    )
+    return {str(scope): new.secret for scope, new in zip(scopes, made, strict=True)}
 
 
 @pytest.fixture
@@ -72,9 +75,13 @@ def as_(keys: dict[str, str]) -> As:
 
 
 @pytest.fixture
-def as_holder(doors: Doors) -> Callable[[str], Headers]:
-    """Make the headers of somebody with a holder token."""
-    return lambda holder: {"authorization": f"Bearer {doors.token(holder)}"}
+async def as_holder(services: Services) -> Callable[[str], Headers]:
+    """Make the headers of somebody with a holder token: of maria, ben or nobody."""
+    tokens = {
+        holder: (await services.access.issue_token(holder, actor="test")).text
+        for holder in ("maria", "ben", "nobody")
+    }
+    return lambda holder: {"authorization": f"Bearer {tokens[holder]}"}
 
 
 @pytest.fixture

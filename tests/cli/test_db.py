@@ -63,8 +63,8 @@ def test_a_backup_is_restored_into_another_database_and_checked(
     bursar: Run, empty_database: Database, tmp_path: Path
 ) -> None:
     bursar("post", "--reason", "r", stdin=credit("maria", "1", 5))
-    assert "schema" in bursar("db", "backup", tmp_path / "b").out
-    done = bursar("db", "restore", tmp_path / "b", "--into", empty_database.owner_url, "--json")
+    assert "schema" in bursar("backup", tmp_path / "b").out
+    done = bursar("restore", tmp_path / "b", "--into", empty_database.owner_url, "--json")
     assert (done.code, done.json["ok"], done.json["verify"]["entries"]) == (0, True, 1)
     told = bursar("wallet", "show", "maria", "coins", "--db", empty_database.url, "--json").json
     assert told["balance"] == 5
@@ -76,8 +76,8 @@ def test_a_restore_of_damaged_books_says_so(
     bursar("post", "--reason", "r", stdin=credit("maria", "1", 5))
     with psycopg.connect(database.owner_url) as connection:
         connection.execute("update bursar.wallets set balance = 7")
-    bursar("db", "backup", tmp_path / "b")
-    done = bursar("db", "restore", tmp_path / "b", "--into", empty_database.owner_url)
+    bursar("backup", tmp_path / "b")
+    done = bursar("restore", tmp_path / "b", "--into", empty_database.owner_url)
     assert done.code == 70
     assert "wallet_balance" in done.out
 
@@ -118,3 +118,13 @@ def test_passwords_are_shown_only_when_asked_for(bursar: Run, database: Database
 )
 def test_a_password_is_blotted_out_wherever_it_stands(given: str, shown: str) -> None:
     assert without_secret(given) == shown
+
+
+@pytest.mark.parametrize("name", ["backup", "restore"])
+def test_what_db_calls_a_backup_is_the_command_of_that_name(name: str) -> None:
+    """Two names, one command: they cannot come to differ."""
+    from bursar.cli import backup, db, restore
+
+    alone = {"backup": backup, "restore": restore}[name].app.registered_commands[0].callback
+    below = {c.callback.__name__: c.callback for c in db.app.registered_commands if c.callback}
+    assert below[name] is alone

@@ -44,7 +44,7 @@ class Live:
 
     def working_secrets(self, now: datetime) -> dict[str, bytes]:
         """Return the secrets whose tokens are good, by kid."""
-        return {one.kid: one.secret for one in self.token_secrets if one.works(now)}
+        return {one.kid: one.secret for one in self._working(now)}
 
     def signing_secret(self, now: datetime) -> TokenSecret | None:
         """Choose the secret to sign with: the newest whose time has come.
@@ -52,5 +52,12 @@ class Live:
         A new secret's time comes when every process knows it, so that no token meets a process
         that has not heard of its secret.
         """
-        ready = [one for one in self.token_secrets if one.signs_from <= now and one.works(now)]
-        return max(ready, key=lambda one: (one.signs_from, one.kid), default=None)
+        ready = [one for one in self._working(now) if one.signs_from <= now]
+        return max(ready, key=lambda one: one.signs_from, default=None)
+
+    def next_secret(self, now: datetime) -> TokenSecret | None:
+        """Choose the secret whose time comes first, for who has waited until everybody knows it."""
+        return min(self._working(now), key=lambda one: one.signs_from, default=None)
+
+    def _working(self, now: datetime) -> list[TokenSecret]:
+        return [one for one in self.token_secrets if one.works(now)]

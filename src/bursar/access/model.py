@@ -43,14 +43,15 @@ class Caller(msgspec.Struct, frozen=True):
 class Key(msgspec.Struct, frozen=True, kw_only=True):
     """An API key, without its secret: nobody knows that but who was given it.
 
-    ``per_minute`` None is the installation's rate. ``rotates_until`` is when the last secret that
-    was replaced stops working. ``last_used_at`` may lag by some seconds.
+    ``scopes`` are in order of their names. ``per_minute`` None is the installation's rate.
+    ``rotates_until`` is when the last secret that was replaced stops working. ``last_used_at`` may
+    lag by some seconds.
     """
 
     key_id: KeyId
     name: str
     owner: str
-    scopes: frozenset[Scope]
+    scopes: tuple[Scope, ...]
     per_minute: int | None
     made_at: datetime
     expires_at: datetime | None

@@ -71,7 +71,6 @@ with locked as materialized (
     select key_id, at
       from bursar.api_keys
       join unnest(%(key_ids)s::bigint[], %(ats)s::timestamptz[]) used (key_id, at) using (key_id)
-     where last_used_at is null or last_used_at < at
      order by key_id
        for no key update of api_keys
 )

@@ -10,7 +10,7 @@ from typing import Final
 from bursar import trail
 from bursar.access import examine, store, tokens
 from bursar.access.credential import RANDOM_BYTES, digest, is_secret, spell
-from bursar.access.lease import Held, Lease
+from bursar.access.lease import Lease
 from bursar.access.live import Live, TokenSecret
 from bursar.access.model import HOLDER_ACTOR, Caller, Key, KeyId, NewKey, Scope, Token
 from bursar.access.uses import Uses
@@ -213,18 +213,18 @@ class Access:
 
     async def _signing_secret(self) -> tuple[TokenSecret, datetime]:
         """Choose the secret to sign with; the first token of an installation makes one."""
-        while True:
-            held: Held = await self._lease.current()
-            now = held.now(self._clock())
-            found = held.live.signing_secret(now)
-            if found is not None:
-                return found, now
+        held = await self._lease.current()
+        found = held.live.signing_secret(held.now(self._clock()))
+        while found is None:
             async with self._database.transaction() as connection:
-                instant = await store.begin_change(connection)
+                now = await store.begin_change(connection)
                 if not await store.read_token_secrets(connection):
                     kid = secrets.token_hex(8)
-                    await _add_token_secret(connection, kid, instant, self._settle_s)
+                    await _add_token_secret(connection, kid, now, self._settle_s)
             await self._settle()
+            held = await self._lease.current()
+            found = held.live.next_secret(held.now(self._clock()))
+        return found, held.now(self._clock())
 
     async def _read(self, known: Live | None) -> tuple[Live, datetime]:
         async with self._database.connection() as connection:
@@ -277,7 +277,7 @@ def _told(key: Key) -> dict[str, object]:
     return {
         "name": key.name,
         "owner": key.owner,
-        "scopes": sorted(key.scopes),
+        "scopes": key.scopes,
         "per_minute": key.per_minute,
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,

@@ -129,7 +129,7 @@ async def _keys(connection: Connection, key_id: KeyId | None, *, everything: boo
             key_id=row[0],
             name=row[1],
             owner=row[2],
-            scopes=_scopes(row[3]),
+            scopes=tuple(sorted(_scopes(row[3]))),
             per_minute=row[4],
             made_at=row[5],
             expires_at=row[6],

@@ -8,7 +8,11 @@ connection is closed. One look every second at each connection costs its request
 import asyncio
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from bursar.api.problems import MEDIA_TYPE, encode, problem_of
 from bursar.platform.errors import BursarError, Invalid, Unavailable
@@ -44,7 +48,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
-        super().connection_made(_Lingering(transport, self))
+        answering: Any = _Answering(transport, self)
+        super().connection_made(answering)
         self._head_since = self.loop.time()
         self._look = self.loop.call_later(_LOOK_S, self._watch)
         if len(self.connections) > self.most_connections:
@@ -163,28 +168,37 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _may_answer(self) -> bool:
         """Say whether an answer now would be taken for that of the request that is refused."""
-        if self.cycle is None:
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None:
             return True
-        if self._body_since is None:
-            return self.cycle.response_complete
-        return not self.cycle.response_started
+        return cycle.response_complete if self._body_since is None else not cycle.response_started
 
 
-class _Lingering:
-    """A transport that, closed while a request arrives, first lets its answer be read.
+class _Answering:
+    """A transport for answers: one write for each, and none is lost when it is closed.
 
-    To close at once would reset the connection: the client, still sending, might lose the answer.
-    So only our side is closed; what still comes is thrown away, for a moment.
+    uvicorn writes an answer's head and its body apart: two system calls, which cost a small answer
+    more than it does itself. So what is written within one turn of the loop is sent at once.
+
+    To close at once while a request arrives would reset the connection: the client, still sending,
+    might lose the answer. So only our side is closed; what still comes is thrown away, for a
+    moment.
     """
 
     def __init__(self, transport: asyncio.Transport, protocol: BoundedProtocol) -> None:
         self._transport = transport
         self._protocol = protocol
         self._closing = False
-        self.write = transport.write
+        self._parts: list[bytes] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send with whatever else is written in this turn."""
+        if not self._parts:
+            self._protocol.loop.call_soon(self._flush)
+        self._parts.append(data)
 
     def is_closing(self) -> bool:
         """Say whether it will be closed."""
@@ -195,6 +209,7 @@ class _Lingering:
         if self.is_closing():
             return
         self._closing = True
+        self._flush()
         if not self._protocol.arriving or not self._transport.can_write_eof():
             self._transport.close()
             return
@@ -202,6 +217,11 @@ class _Lingering:
         self._transport.write_eof()
         self._protocol.flow.resume_reading()
         self._protocol.loop.call_later(_LINGER_S, self._transport.close)
+
+    def _flush(self) -> None:
+        parts, self._parts = self._parts, []
+        if parts:
+            self._transport.write(b"".join(parts))
 
 
 def _too_large() -> Invalid:

@@ -4,22 +4,28 @@ from pathlib import Path
 from typing import Final, Self
 
 from bursar.access import Access, Limiter
+from bursar.api.background import Background
+from bursar.api.patience import Turnstile
 from bursar.economy.clock import TestClock
 from bursar.economy.service import EconomyService
 from bursar.holders import Holders
 from bursar.ledger import Ledger
+from bursar.operation import Operation
+from bursar.platform.database import Database
 from bursar.platform.settings import Settings
 from bursar.programs.service import Programs
 from bursar.programs.switches import Switches
 from bursar.trail import Trail
 
 _CONNECTIONS: Final = 10
+_DOORS: Final = 2
+"""Who calls is asked on connections of its own: a crowd inside must not close the doors."""
 
 
 class Services:
     """The capabilities of one economy, as one process of the API uses them."""
 
-    def __init__(self, ledger: Ledger, settings: Settings) -> None:
+    def __init__(self, ledger: Ledger, doors: Database, settings: Settings) -> None:
         self.settings = settings
         self.ledger = ledger
         self.holders = Holders(ledger)
@@ -27,19 +33,31 @@ class Services:
         self.programs = Programs(ledger, chunk=settings.chunk, switches=switches)
         self.economy = EconomyService(ledger, self.programs)
         self.clock = TestClock(ledger, self.programs)
+        self._doors = doors
         self.access = Access(
-            ledger.database,
+            doors,
             key_per_minute=settings.key_per_minute,
             holder_per_minute=settings.holder_per_minute,
         )
-        self.limiter = Limiter(ledger.database)
+        self.limiter = Limiter(doors)
         self.trail = Trail(ledger.database)
+        self.operation = Operation(
+            ledger, verify_hours=settings.verify_hours, keep_days=settings.keep_days
+        )
+        self.turnstile = Turnstile()
+        self.background = Background()
 
     @classmethod
     async def open(cls, where: str | Path | None, settings: Settings) -> Self:
         """Open the ledger and what stands on it; raises what `Ledger.open` raises."""
         ledger = await Ledger.open(where, settings=settings, max_connections=_CONNECTIONS)
-        return cls(ledger, settings)
+        doors = ledger.database.another(max_connections=_DOORS)
+        try:
+            await doors.open()
+        except BaseException:
+            await ledger.close()
+            raise
+        return cls(ledger, doors, settings)
 
     async def check(self) -> None:
         """Make sure that the database answers with a schema that this program may work on."""
@@ -48,5 +66,8 @@ class Services:
 
     async def close(self) -> None:
         """Finish what was accepted, and give the connections back."""
+        await self.background.close()
         await self.access.close()
+        await self.limiter.close()
+        await self._doors.close()
         await self.ledger.close()

@@ -20,7 +20,9 @@ from bursar.cli import errors
 from bursar.platform.errors import BursarError
 
 _COMMANDS: Final = {
-    "db": "Start, stop, back up and restore the database.",
+    "db": "Start, stop and upgrade the database.",
+    "backup": "Write a backup of the books.",
+    "restore": "Bring a backup back, and check the books.",
     "migrate": "Bring the database's schema up to this program.",
     "economy": "Check, plan and apply the economy file.",
     "clock": "Read the economy's clock, and move that of a sandbox ahead.",
@@ -37,6 +39,8 @@ _COMMANDS: Final = {
     "history": "List what programs have given to a holder.",
     "audit": "List who did what to the economy, when and why.",
     "alerts": "List the matters that operators should know of, and close them.",
+    "key": "API keys: add, list, rotate, revoke.",
+    "token": "Tokens of holders: issue one, rotate the secret that signs them.",
     "outage": "Declare windows in which holders could not act.",
     "tick": "Plan all that is due now, and do it.",
     "serve": "Serve the HTTP API.",
@@ -44,6 +48,7 @@ _COMMANDS: Final = {
     "worker": "Keep doing what is due, until told to stop.",
     "sweep": "Put into the books what time has done: lapses and expiries.",
     "verify": "Check the books: every chain, balance, hold, lot and total.",
+    "forget": "Forget what only serves machines and is old.",
     "export": "Write the books as Beancount or CSV.",
 }
 """A module of this package for each, in the order of the help."""

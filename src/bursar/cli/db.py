@@ -1,6 +1,5 @@
 """``bursar db``: the database itself, ours or somebody's by address."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -9,18 +8,16 @@ import typer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bursar.cli import errors, output
+from bursar.cli.backup import backup
 from bursar.cli.progress import meter
+from bursar.cli.restore import restore
 from bursar.cli.session import Json, Where, command_group, must_exist, place
-from bursar.cli.verify import check_all, show_report
-from bursar.platform import backup as backups
 from bursar.platform import postgres
 from bursar.platform.errors import Invalid, Rejected
 from bursar.platform.migrations import SHIPPED, migrate, schema_version
 from bursar.platform.place import reach, ready
 
-app = command_group("Start, stop, back up and restore the database.")
-
-_Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+app = command_group("Start, stop and upgrade the database.")
 
 
 @app.command()
@@ -110,66 +107,8 @@ def url(
         output.say(shown)
 
 
-@app.command()
-def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; it is replaced whole.")],
-    where: Where = None,
-    as_json: Json = False,
-) -> None:
-    """Write a backup of the books while everybody goes on working.
-
-    The file is pg_dump's custom format and readable by you alone. Passwords are not in it: of a
-    data directory keep credentials.json and your checksum key as well.
-    """
-    found = place(where)
-    must_exist(found)
-    with meter("backing up"):
-        made = backups.back_up(reach(found).owner_url, file, postgres_bin=found.postgres_bin)
-    size = file.stat().st_size
-    if as_json:
-        shape = {"file": str(file), "bytes": size, "schema": made.schema_version}
-        output.emit(shape | {"server": made.made_from, "pg_dump": made.made_by})
-    else:
-        output.say(f"{file}: {output.counted(size, 'byte')}, schema {made.schema_version}")
-
-
-@app.command()
-def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")],
-    into: Annotated[
-        str | None,
-        typer.Option("--into", metavar="WHERE", help="The owner's address, or a data directory."),
-    ] = None,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Give up what is in the database now.")
-    ] = False,
-    yes: _Yes = False,
-    where: Where = None,
-    as_json: Json = False,
-) -> None:
-    """Bring a backup back, all of it or nothing, then check the books.
-
-    Into an empty database, unless you say --replace. Followers of the journal go on where they
-    were when the backup was made: nothing is sent a second time.
-    """
-    found = place(where if into is None else into)
-    backups.inspect(file)  # before a directory is made for it
-    if replace and not yes:
-        _confirm("Give up what is in the database now?")
-    with meter("restoring"):
-        address = reach(found)
-        done = backups.restore(
-            file, address.owner_url, replace=replace, postgres_bin=found.postgres_bin
-        )
-    report = check_all(address.url)
-    if as_json:
-        shape = {"schema": done.manifest.schema_version, "migrated": done.migrated}
-        output.emit({"file": str(file)} | shape | {"ok": report.ok, "verify": report})
-    else:
-        output.say(f"restored from {file}")
-        show_report(report)
-    if not report.ok:
-        raise typer.Exit(errors.EXIT_CODES["broken"])
+app.command()(backup)
+app.command()(restore)
 
 
 @app.command()
@@ -224,9 +163,3 @@ def _own(where: str | None) -> Path:
             "the database is a server by address: start, stop and upgrade it where it runs",
         )
     return directory
-
-
-def _confirm(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise Invalid("option_invalid", "--replace asks first: add --yes", option="--replace")
-    typer.confirm(question, abort=True, err=True)

@@ -9,7 +9,7 @@ from bursar.cli.progress import meter
 from bursar.cli.session import Json, Where, place, single_command
 from bursar.platform.migrations import migrate as apply
 from bursar.platform.migrations import pending, schema_version
-from bursar.platform.place import reach
+from bursar.platform.place import reach_owner
 
 app = single_command()
 
@@ -26,7 +26,7 @@ def migrate(
 
     A server by address is migrated as BURSAR_DATABASE_OWNER_URL, if that is set.
     """
-    owner_url = reach(place(where)).owner_url
+    owner_url = reach_owner(place(where)).owner_url
     if dry_run:
         files = pending(owner_url)
     else:

@@ -14,6 +14,7 @@ from bursar.cli import errors, output, run_view
 from bursar.cli.progress import Meter, meter
 from bursar.cli.session import asset_named, with_ledger
 from bursar.ledger import Ledger
+from bursar.operation import Operation
 from bursar.platform.errors import Invalid, Unavailable
 from bursar.platform.logs import log_to_stderr
 from bursar.platform.settings import load_settings
@@ -58,6 +59,12 @@ def programs_of(ledger: Ledger) -> Programs:
     said = load_settings()
     switches = Switches(enabled=said.programs, dry_run=said.dry_run)
     return Programs(ledger, chunk=said.chunk, switches=switches)
+
+
+def operation_of(ledger: Ledger) -> Operation:
+    """Make the operation of a ledger as the environment's settings want it (O5)."""
+    said = load_settings()
+    return Operation(ledger, verify_hours=said.verify_hours, keep_days=said.keep_days)
 
 
 def run_number(text: str) -> RunId:

@@ -9,7 +9,16 @@ import typer
 from bursar.cli import errors, output
 from bursar.cli.files import write_whole
 from bursar.cli.progress import Meter, meter
-from bursar.cli.session import Json, Where, instant_of, single_command, with_ledger
+from bursar.cli.running import operation_of
+from bursar.cli.session import (
+    Actor,
+    Json,
+    Where,
+    actor_or_me,
+    instant_of,
+    single_command,
+    with_ledger,
+)
 from bursar.ledger import Checkpoint, Finding, Ledger, Report
 from bursar.platform.errors import Invalid
 
@@ -32,19 +41,26 @@ def verify(
         str | None,
         typer.Option("--keyed-since", metavar="INSTANT", help="Since when a key is in use."),
     ] = None,
+    actor: Actor = None,
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why; kept with the record of the check.")
+    ] = "asked for",
     where: Where = None,
     as_json: Json = False,
 ) -> None:
     """Check the books: every chain, balance, hold, lot and total. Damage ends it with 70.
 
-    Others may go on posting. With a range of holders only their wallets are checked.
+    Others may go on posting. What came of it is kept, and damage raises an alert. With a range of
+    holders only their wallets are checked.
     """
     before = None if resume is None else _read(resume)
     since = None if keyed_since is None else instant_of(keyed_since, "--keyed-since")
 
     async def work(ledger: Ledger) -> Report:
         with meter("checking") as shown:
-            return await ledger.verify(
+            return await operation_of(ledger).verify(
+                actor=actor_or_me(actor),
+                reason=reason,
                 first_holder=from_holder,
                 last_holder=to_holder,
                 keyed_since=since,
@@ -52,7 +68,7 @@ def verify(
                 progress=lambda at: _keep(at, resume, shown),
             )
 
-    report = with_ledger(where, work)
+    report = with_ledger(where, work, connections=3)
     if as_json:
         output.emit({"ok": report.ok} | msgspec.structs.asdict(report))
     else:

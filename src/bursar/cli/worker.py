@@ -4,13 +4,16 @@ import asyncio
 import logging
 import os
 import signal
+from contextlib import suppress
 from typing import Annotated, Final
 
 import structlog
 import typer
 
-from bursar.cli.running import with_programs
+from bursar.cli.running import operation_of, with_programs
 from bursar.cli.session import Where, single_command
+from bursar.operation import duties_of, name_worker
+from bursar.platform.errors import Unavailable
 from bursar.platform.settings import load_settings
 from bursar.programs.runs.execute import LANES
 from bursar.programs.service import Programs
@@ -41,6 +44,9 @@ def worker(
 ) -> None:
     """Plan and do what is due, and sweep the books, until SIGTERM or Ctrl-C.
 
+    Once a day one of the workers checks all the books (BURSAR_VERIFY_HOURS), and forgets what is
+    no longer needed (BURSAR_KEEP_DAYS).
+
     It then finishes what is under way and exits with 0; a second signal ends it at once, which
     loses nothing either. Run as many as you like, on as many machines. A database that goes away
     is waited for. It logs on standard error: JSON lines, unless that is a terminal.
@@ -49,7 +55,9 @@ def worker(
     tick_s = load_settings().tick_s if tick is None else tick
 
     async def work(programs: Programs) -> None:
-        one = Worker(programs, lanes=lanes, tick_s=tick_s)
+        operation, name = operation_of(programs.ledger), name_worker()
+        duties = duties_of(operation, name)
+        one = Worker(programs, lanes=lanes, tick_s=tick_s, duties=duties)
         loop = asyncio.get_running_loop()
 
         def stop(name: str) -> None:
@@ -62,6 +70,8 @@ def worker(
             loop.add_signal_handler(number, stop, number.name)
         _log.info("working", pid=os.getpid(), lanes=lanes, tick_s=tick_s)
         await one.run()
+        with suppress(Unavailable):
+            await operation.sign_off(name)
         _log.info("stopped")
 
-    with_programs(where, work, connections=lanes + 2, log_level=logging.INFO, log_json=as_json)
+    with_programs(where, work, connections=lanes + 5, log_level=logging.INFO, log_json=as_json)

@@ -25,8 +25,9 @@ async def open_database(
     where: str | Path | None, settings: Settings, max_connections: int
 ) -> Database:
     """Open the pool on a database that is ready; the embedded server is started if need be."""
-    address = await asyncio.to_thread(lambda: place.ready(place.find(where, settings)))
-    database = Database(address.url, max_connections=max_connections)
+    found = place.find(where, settings)
+    address = await asyncio.to_thread(place.ready, found)
+    database = Database(address.url, max_connections=max_connections, pooled=found.pooled)
     await database.open()
     try:
         async with database.connection() as connection:
@@ -40,7 +41,7 @@ async def open_database(
 async def _greet(connection: Connection) -> None:
     """Refuse a server that cannot carry the books, and see whether they were moved to it.
 
-    A restore by other means than `bursar db restore` is thus noticed at the first opening:
+    A restore by other means than `bursar restore` is thus noticed at the first opening:
     followers of the journal need a new epoch where transaction numbers begin anew.
     """
     server = await store.identify_server(connection)

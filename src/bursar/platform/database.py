@@ -5,6 +5,10 @@ UTF-8 in UTC, and plans once for each statement: the ledger's statements want th
 whatever the batch, and planning a statement of fifty parameters costs more than running it. It
 waits 20 s for a lock at most, and a transaction left idle ends after a minute: neither a stranger's
 lock nor a process that hangs stops the others or the followers of the journal for long.
+
+Behind a pooler in transaction mode a connection is another one with each transaction: what is set
+on it reaches strangers, and what is prepared on it is not found again. There nothing is set and
+nothing is prepared; the login role carries the settings (`POOLED`), which opening makes sure of.
 """
 
 import select
@@ -13,14 +17,14 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection, AsyncRawCursor, errors
+from psycopg import AsyncConnection, AsyncRawCursor, errors, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import ConnStatus
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from bursar.platform.arrays import register
-from bursar.platform.errors import Broken, BursarError, Unavailable
+from bursar.platform.errors import Broken, BursarError, Rejected, Unavailable
 from bursar.platform.sql import Query
 
 Connection = AsyncConnection[TupleRow]
@@ -56,6 +60,25 @@ _PREPARE: Final = """
 """
 
 
+POOLED: Final = {
+    "role": SERVICE_ROLE,
+    "plan_cache_mode": "force_generic_plan",
+    "timezone": "UTC",
+    "lock_timeout": "20s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+"""What a login role behind a pooler must have from ``alter role``; the timeouts may differ."""
+
+_POOLED_AS: Final = """
+    select current_database(), session_user,
+           current_user = %(role)s or not pg_has_role(session_user, %(role)s, 'member'),
+           current_setting('plan_cache_mode') = %(plan)s
+           and upper(current_setting('timezone')) in ('UTC', 'ETC/UTC')
+           and current_setting('lock_timeout') <> '0'
+           and current_setting('idle_in_transaction_session_timeout') <> '0'
+"""
+
+
 async def fetch(
     connection: Connection, query: Query, values: Mapping[str, Any] | None = None
 ) -> list[Any]:
@@ -66,28 +89,45 @@ async def fetch(
 
 
 class Database:
-    """A pool on one database; ``async with`` it, or `open` and `close`."""
+    """A pool on one database; ``async with`` it, or `open` and `close`.
 
-    def __init__(self, url: str, *, max_connections: int = 8) -> None:
+    ``pooled`` says that the address leads through a pooler in transaction mode.
+    """
+
+    def __init__(self, url: str, *, max_connections: int = 8, pooled: bool = False) -> None:
         self.url = url
+        self._pooled = pooled
         self._pool = AsyncConnectionPool(
             connect_to(url),
             min_size=1,
             max_size=max_connections,
-            kwargs={"autocommit": True, "prepare_threshold": 0},
-            configure=_configure,
+            kwargs={"autocommit": True, "prepare_threshold": None if pooled else 0},
+            configure=_teach if pooled else _configure,
             check=_check,
             open=False,
             timeout=30,
         )
 
+    def another(self, *, max_connections: int) -> "Database":
+        """Make another pool on the same database, so that its users need not wait for ours."""
+        return Database(self.url, max_connections=max_connections, pooled=self._pooled)
+
     async def open(self) -> None:
-        """Connect; raises `Unavailable` ``database_unavailable``."""
+        """Connect; raises `Unavailable` ``database_unavailable``.
+
+        Behind a pooler also `Rejected` ``pooler_settings``, with the SQL that mends it.
+        """
         try:
             await self._pool.open(wait=True, timeout=30)
         except PoolTimeout as error:
             await self._pool.close()
             raise await _why_unreachable(self.url) from error
+        if self._pooled:
+            try:
+                await self._require_settings()
+            except BaseException:
+                await self._pool.close()
+                raise
 
     async def close(self) -> None:
         """Give every connection back."""
@@ -126,6 +166,19 @@ class Database:
                 continue
         raise Unavailable("contention", f"no success in {_ATTEMPTS} attempts; try again")
 
+    async def _require_settings(self) -> None:
+        asked = {"role": SERVICE_ROLE, "plan": POOLED["plan_cache_mode"]}
+        async with self.connection() as connection:
+            [(name, login, *fits)] = await (await connection.execute(_POOLED_AS, asked)).fetchall()
+            if not all(fits):
+                mend = pooled_settings(login, name)
+                raise Rejected(
+                    "pooler_settings",
+                    f"behind a pooler the settings must come with the role {login}; its owner or "
+                    f"an administrator must run, and have the pooler connect anew:\n{mend}",
+                    sql=mend,
+                )
+
 
 class translated:  # noqa: N801 - used as a statement
     """Turn the loss of the database into `Unavailable`; other errors pass."""
@@ -153,8 +206,24 @@ def connect_to(url: str) -> str:
     return make_conninfo(url, **{k: v for k, v in defaults.items() if k not in given})
 
 
-async def _configure(connection: Connection) -> None:
+def pooled_settings(login: str, database: str) -> str:
+    """Spell the SQL that gives a login role what `POOLED` says, in this database alone."""
+    who = sql.SQL("alter role {} in database {} set ").format(
+        sql.Identifier(login), sql.Identifier(database)
+    )
+    wanted = {k: v for k, v in POOLED.items() if k != "role" or login != SERVICE_ROLE}
+    return "\n".join(
+        (who + sql.SQL("{} = {};").format(sql.Identifier(name), sql.Literal(value))).as_string()
+        for name, value in wanted.items()
+    )
+
+
+async def _teach(connection: Connection) -> None:
     register(connection)
+
+
+async def _configure(connection: Connection) -> None:
+    await _teach(connection)
     await connection.execute(_PREPARE, {"role": SERVICE_ROLE})
 
 

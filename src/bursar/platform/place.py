@@ -22,10 +22,14 @@ _NO_SCHEMA: Final = {"schema_missing", "schema_behind"}
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A server by ``url`` (and its owner's), or a ``data_dir``: exactly one of the two."""
+    """A server by ``url`` (and its owner's), or a ``data_dir``: exactly one of the two.
+
+    ``pooled`` says that ``url`` leads through a pooler in transaction mode.
+    """
 
     url: str | None = None
     owner_url: str | None = None
+    pooled: bool = False
     data_dir: Path | None = None
     postgres_bin: Path | None = None
 
@@ -66,10 +70,11 @@ def find(where: str | Path | None, settings: Settings) -> Place:
     if isinstance(where, Path) or not _is_address(where):
         return Place(data_dir=Path(where).expanduser(), postgres_bin=settings.postgres_bin)
     check_address(where)
-    owner_url = settings.database_owner_url if where == settings.database_url else None
+    named_by_settings = where == settings.database_url
+    owner_url = settings.database_owner_url if named_by_settings else None
     if owner_url is not None:
         check_address(owner_url)
-    return Place(url=where, owner_url=owner_url)
+    return Place(url=where, owner_url=owner_url, pooled=settings.pooler and named_by_settings)
 
 
 def reach(place: Place) -> Address:
@@ -79,6 +84,22 @@ def reach(place: Place) -> Address:
         return Address(server.service_url, server.owner_url, server)
     url = connect_to(place.url or "")
     return Address(url, connect_to(place.owner_url) if place.owner_url else url)
+
+
+def reach_owner(place: Place) -> Address:
+    """Reach the database to migrate it, back it up or restore it.
+
+    These hold a session from end to end, which a pooler does not keep together: raises `Invalid`
+    ``setting_invalid`` when there is no other address.
+    """
+    if place.pooled and place.owner_url is None:
+        raise Invalid(
+            "setting_invalid",
+            "BURSAR_POOLER is on: what migrates, backs up and restores must reach the server "
+            "itself, as the owner: set BURSAR_DATABASE_OWNER_URL",
+            setting="BURSAR_DATABASE_OWNER_URL",
+        )
+    return reach(place)
 
 
 def ready(place: Place) -> Address:

@@ -7,6 +7,7 @@ Their defaults and bounds are in docs/settings.md.
 | `BURSAR_CONFIG`             | a TOML file of settings; the environment wins over it    |
 | `BURSAR_DATABASE_URL`       | a PostgreSQL server to use instead of the embedded one   |
 | `BURSAR_DATABASE_OWNER_URL` | the same server as the owner of the tables, to migrate   |
+| `BURSAR_POOLER`             | `on`: the first address is a pooler in transaction mode  |
 | `BURSAR_DATA_DIR`           | where the embedded server keeps its data                 |
 | `BURSAR_POSTGRES_BIN`       | a directory of PostgreSQL programs to use for it         |
 | `BURSAR_CHECKSUM_KEY`       | hex, 32 bytes or more: entries are sealed with HMAC (L5) |
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     database_url: str | None = None
     database_owner_url: str | None = None
+    pooler: bool = False
     postgres_bin: Path | None = None
     checksum_key: bytes | None = msgspec.field(default=None)
     checksum_key_id: int = 1
@@ -90,6 +92,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         data_dir=Path(data_dir).expanduser() if data_dir else default_data_dir(env),
         database_url=env.get("BURSAR_DATABASE_URL") or None,
         database_owner_url=env.get("BURSAR_DATABASE_OWNER_URL") or None,
+        pooler=_switch(env, "BURSAR_POOLER", on=False),
         postgres_bin=Path(postgres_bin).expanduser() if postgres_bin else None,
         checksum_key=_key(env.get("BURSAR_CHECKSUM_KEY")),
         checksum_key_id=_number(env, "BURSAR_CHECKSUM_KEY_ID", 1, 32767),

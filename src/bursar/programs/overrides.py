@@ -4,13 +4,18 @@ import msgspec
 
 from bursar.ledger import MAX_AMOUNT
 from bursar.platform.database import Connection
-from bursar.platform.errors import Invalid
+from bursar.platform.errors import Conflict, Invalid
 from bursar.programs import store
 from bursar.programs.cycles import store as cycles
 from bursar.programs.cycles.store import CycleMove
 from bursar.programs.model import InForce, Override, Rolling
 from bursar.programs.rolling import begin
 from bursar.trail import record
+
+
+def mark_of(override: Override) -> str:
+    """Name what an override says, so that who changes it can tell what they have read."""
+    return f"{override.amount}.{override.refresh_day}.{override.paused}".lower()
 
 
 def check_override(override: Override) -> None:
@@ -28,6 +33,7 @@ async def set_override(
     holder_id: int,
     override: Override,
     *,
+    expect: str | None = None,
     actor: str,
     reason: str,
 ) -> None:
@@ -43,7 +49,9 @@ async def set_override(
             f"{in_force.program.name} is not rolling: it has no refresh days",
             field="refresh_day",
         )
+    await store.lock_override(connection, in_force.program_id, holder_id)
     before = await store.read_overrides(connection, in_force.program_id, holder_id, holder_id)
+    _check_mark(before.get(holder_id, Override()), expect)
     await store.set_override(
         connection, in_force.program_id, holder_id, override, actor=actor, reason=reason
     )
@@ -66,3 +74,10 @@ async def set_override(
         cycle = begin(schedule, one.cycle.anchor, one.tier, override.refresh_day, now)
         moves.append(CycleMove(holder_id, one.cycle.due_at, cycle, cycle.due_at, None, one.tier))
     await cycles.move(connection, in_force.program_id, moves)
+
+
+def _check_mark(found: Override, expect: str | None) -> None:
+    if expect is not None and expect != mark_of(found):
+        raise Conflict(
+            "precondition_failed", "the override was changed meanwhile", version=mark_of(found)
+        )

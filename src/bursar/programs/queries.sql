@@ -100,6 +100,10 @@ select o.holder_id, o.amount, o.refresh_day, o.paused
    and o.holder_id between %(first)s and %(last)s
    and (%(holder_ids)s::bigint[] is null or o.holder_id = any (%(holder_ids)s::bigint[]));
 
+-- name: lock_override
+-- Take turns in what is set for one holder in one program.
+select pg_advisory_xact_lock(hashtextextended(%(key)s::text, 0));
+
 -- name: set_override
 -- What an operator sets for one holder.
 insert into bursar.program_overrides (holder_id, program_id, amount, refresh_day, paused, set_at,

@@ -98,18 +98,33 @@ class Programs:
             return await forecast(connection, program)
 
     async def set_override(
-        self, program: str, holder: str, override: Override, *, actor: str, reason: str
+        self,
+        program: str,
+        holder: str,
+        override: Override,
+        *,
+        expect: str | None = None,
+        actor: str,
+        reason: str,
     ) -> None:
         """Give one holder an amount, a pause or a day of the month of their own (P3).
 
-        An empty override makes the holder as all others again.
+        An empty override makes the holder as all others again. With ``expect``, what `mark_of` says
+        of the override that was read, only if it is still that: else `Conflict`
+        ``precondition_failed``.
         """
         check_override(override)
         found = await self.holders.get(holder)
         async with self._database.transaction() as connection:
             in_force = await get_program(connection, program)
             await set_override(
-                connection, in_force, found.holder_id, override, actor=actor, reason=reason
+                connection,
+                in_force,
+                found.holder_id,
+                override,
+                expect=expect,
+                actor=actor,
+                reason=reason,
             )
 
     async def override(self, program: str, holder: str) -> Override:

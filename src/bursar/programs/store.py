@@ -192,6 +192,11 @@ async def read_overrides(
     return {row[0]: Override(row[1], row[2], row[3]) for row in rows}
 
 
+async def lock_override(connection: Connection, program_id: int, holder_id: int) -> None:
+    """Make others who set it wait until the transaction ends, whether it is there or not."""
+    await _all(connection, "lock_override", {"key": f"bursar.override:{program_id}:{holder_id}"})
+
+
 async def set_override(
     connection: Connection,
     program_id: int,

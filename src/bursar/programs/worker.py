@@ -2,16 +2,19 @@
 
 Several on several machines share the work by themselves: what is planned is planned once, chunks
 are claimed. A worker that loses the database waits for it; what it was about is done again.
+
+What else is to be done from time to time is handed to it as duties. They go on beside the runs,
+and are broken off when the worker stops: a duty is something that can be taken up again.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
-from bursar.platform.errors import Unavailable
+from bursar.platform.errors import BursarError, Unavailable
 from bursar.programs.runs.execute import LANES
 from bursar.programs.service import Programs
 
@@ -23,6 +26,14 @@ _SWEPT: Final = 1_000
 _log: Final = structlog.get_logger("bursar.worker")
 
 
+class Duty(NamedTuple):
+    """Something to do again and again, ``every_s`` seconds after it was last done."""
+
+    name: str
+    every_s: float
+    do: Callable[[], Awaitable[object]]
+
+
 class Worker:
     """Keeps doing what is due; `stop` ends it when the chunks under way are done."""
 
@@ -32,11 +43,13 @@ class Worker:
         *,
         lanes: int = LANES,
         tick_s: float = TICK_S,
+        duties: Sequence[Duty] = (),
         after_chunk: Callable[[], None] | None = None,
     ) -> None:
         self._programs = programs
         self._lanes = lanes
         self._tick_s = tick_s
+        self._duties = duties
         self._after_chunk = after_chunk
         self._stop = asyncio.Event()
 
@@ -46,6 +59,15 @@ class Worker:
 
     async def run(self) -> None:
         """Work until stopped; a database that is away is waited for."""
+        beside = [asyncio.create_task(self._keep(duty)) for duty in self._duties]
+        try:
+            await self._pay()
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+
+    async def _pay(self) -> None:
         clock = asyncio.get_running_loop().time
         next_tick = clock()
         wait_s = _POLL_S
@@ -78,3 +100,15 @@ class Worker:
             if self._stop.is_set():
                 break
         return report.more
+
+    async def _keep(self, duty: Duty) -> None:
+        """Do a duty until stopped; one that fails keeps nobody from being paid, and comes again."""
+        while not self._stop.is_set():
+            try:
+                await duty.do()
+            except BursarError as error:
+                _log.warning("duty", duty=duty.name, code=error.code, message=error.message)
+            except Exception:
+                _log.exception("duty", duty=duty.name)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), duty.every_s)

@@ -1,5 +1,6 @@
 """Movements: one command, a batch of them, and the journal (L2, L3, L9)."""
 
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -14,7 +15,7 @@ from bursar.api.services import Services
 from bursar.api.wire.entries import EntryPage, Outcome, Receipt, entry_view, outcome_of
 from bursar.ledger import MAX_BATCH, AnyCommand, Kind, Refusal, Status
 from bursar.ledger.model import as_error
-from bursar.platform.errors import Invalid
+from bursar.platform.errors import Invalid, Missing
 from bursar.platform.pages import MAX_PAGE
 
 _REASON: Final = "over HTTP"
@@ -119,6 +120,31 @@ async def read_journal(
     return EntryPage(items=items, cursor=page.cursor)
 
 
+class PostingView(msgspec.Struct, frozen=True, kw_only=True):
+    """A set of entries written in one transaction, by one actor, for one reason."""
+
+    posting_id: int
+    recorded_at: datetime
+    entries: int
+    actor: str
+    reason: str
+
+
+@get("/v1/postings/{posting_id:int}", opt={"scopes": READERS}, tags=["Postings"])
+async def show_posting(request: Call, posting_id: int) -> PostingView:
+    """Tell who made a posting, and why."""
+    found = (await request.services.ledger.postings([posting_id])).get(posting_id)
+    if found is None:
+        raise Missing("posting_unknown", f"there is no posting {posting_id}", posting=posting_id)
+    return PostingView(
+        posting_id=found.posting_id,
+        recorded_at=found.recorded_at,
+        entries=found.entries,
+        actor=found.actor,
+        reason=found.reason,
+    )
+
+
 def read_command(body: bytes, key: str | None) -> AnyCommand:
     """Read a command; where it has no reference, the key is it (L3)."""
     try:
@@ -148,4 +174,4 @@ def _with_reference(given: dict[str, Any], key: str) -> AnyCommand:
     return command
 
 
-ROUTES: Final[list[BaseRouteHandler]] = [post_command, post_batch, read_journal]
+ROUTES: Final[list[BaseRouteHandler]] = [post_command, post_batch, show_posting, read_journal]

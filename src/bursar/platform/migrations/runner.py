@@ -3,7 +3,8 @@
 One migrator at a time: a session lock is held from before the first read until the last row is
 written. It is tried for, not waited for in the server, because a waiting statement would keep a
 snapshot that ``create index concurrently`` waits for in turn. It therefore needs a connection of
-its own: the owner's URL must not lead through a pooler in transaction mode.
+its own: the owner's URL must not lead through a pooler in transaction mode. Who only asks sets
+nothing on the connection, and may come through one.
 """
 
 import time
@@ -110,6 +111,7 @@ def migrate(
     ``index_invalid``); `Unavailable` when the database is away or busy.
     """
     with _connect(owner_url) as conn, _lock(conn):
+        conn.execute(_SESSION)
         _bootstrap(conn)
         todo = [m for m in _missing(conn, known) if target is None or m.number <= target]
         for migration in todo:
@@ -167,7 +169,6 @@ def _connect(url: str) -> Iterator[psycopg.Connection]:
             "database_unavailable", f"cannot connect to the database: {error}"
         ) from error
     with conn, _typed_errors():
-        conn.execute(_SESSION)
         yield conn
 
 

@@ -1,0 +1,188 @@
+"""Credit that is set aside for a while, then captured or given back."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from bursar.client.answers.ledger import HoldShown, Receipt
+from bursar.client.asking import new_reference
+from bursar.client.asynchronous.connection import Connection
+from bursar.client.asynchronous.pages import PAGE_SIZE, Pages
+from bursar.client.asynchronous.placing import Placing  # sync:
+from bursar.client.asynchronous.postings import PostingCalls
+from bursar.client.commands import Capture, PlaceHold, Release
+from bursar.client.errors import BursarError
+
+
+class Hold:
+    """Credit set aside under ``reference``; ``receipt`` is that of placing it.
+
+    As a context manager it gives back what it still has where the block raises. Where the block
+    ends without having touched it, it is given back as well.
+    """
+
+    def __init__(
+        self, postings: PostingCalls, holder: str, asset: str, reference: str, receipt: Receipt
+    ) -> None:
+        self._postings = postings
+        self.holder = holder
+        self.asset = asset
+        self.reference = reference
+        self.receipt = receipt
+        self._touched = self._ended = False
+
+    def __repr__(self) -> str:
+        return f"Hold({self.holder!r}, {self.asset!r}, reference={self.reference!r})"
+
+    async def capture(
+        self,
+        amount: int | None = None,
+        *,
+        keep_rest: bool = False,
+        reference: str | None = None,
+        source: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> Receipt:
+        """Spend the hold, all of it or ``amount``; the rest is released unless ``keep_rest``."""
+        command = Capture(
+            holder=self.holder,
+            asset=self.asset,
+            hold=self.reference,
+            amount=amount,
+            keep_rest=keep_rest,
+            reference=reference,
+            source=source,
+            metadata=metadata,
+            reason=reason,
+        )
+        receipt = await self._postings.post(command)
+        self._touched, self._ended = True, not keep_rest
+        return receipt
+
+    async def release(self, *, reference: str | None = None, reason: str | None = None) -> Receipt:
+        """Give the hold back."""
+        command = Release(
+            holder=self.holder,
+            asset=self.asset,
+            hold=self.reference,
+            reference=reference,
+            reason=reason,
+        )
+        receipt = await self._postings.post(command)
+        self._touched = self._ended = True
+        return receipt
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._ended or (error is None and self._touched):
+            return
+        try:
+            await self.release(reason="the work failed" if error is not None else None)
+        except BursarError as failure:
+            if error is None:
+                raise
+            # what went wrong in the block matters more; the hold has ended, or its deadline will
+            error.add_note(f"{self!r} was not released: {failure}")
+
+
+class HoldCalls:
+    """Setting credit aside."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._postings = PostingCalls(connection)
+
+    def place(
+        self,
+        holder: str,
+        asset: str,
+        amount: int,
+        *,
+        deadline: datetime | None = None,
+        reference: str | None = None,
+        source: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> Placing:  # sync: ) -> Hold:
+        """Set credit aside until ``deadline``, or for good; raises `InsufficientFunds`.
+
+        A deadline is the net under it: were this process to die, the hold would lapse by itself.
+        """
+        command = PlaceHold(
+            holder=holder,
+            asset=asset,
+            amount=amount,
+            deadline=deadline,
+            reference=reference or new_reference(),
+            source=source,
+            metadata=metadata,
+            reason=reason,
+        )
+        return Placing(self._place(holder, command))  # sync: return self._place(holder, command)
+
+    async def _place(self, holder: str, command: PlaceHold) -> Hold:
+        receipt = await self._postings.post(command)
+        return Hold(self._postings, holder, command.asset, receipt.reference, receipt)
+
+    async def capture(
+        self,
+        holder: str,
+        asset: str,
+        hold: str,
+        *,
+        amount: int | None = None,
+        keep_rest: bool = False,
+        reference: str | None = None,
+        reason: str | None = None,
+    ) -> Receipt:
+        """Spend a hold that was placed before, by its reference."""
+        command = Capture(
+            holder=holder,
+            asset=asset,
+            hold=hold,
+            amount=amount,
+            keep_rest=keep_rest,
+            reference=reference,
+            reason=reason,
+        )
+        return await self._postings.post(command)
+
+    async def release(
+        self,
+        holder: str,
+        asset: str,
+        hold: str,
+        *,
+        reference: str | None = None,
+        reason: str | None = None,
+    ) -> Receipt:
+        """Give back a hold that was placed before, by its reference."""
+        command = Release(holder=holder, asset=asset, hold=hold, reference=reference, reason=reason)
+        return await self._postings.post(command)
+
+    def all(
+        self,
+        holder: str,
+        asset: str,
+        *,
+        page_size: int = PAGE_SIZE,
+        cursor: str | None = None,
+    ) -> Pages[HoldShown]:
+        """List a wallet's holds."""
+        return Pages(
+            self._connection,
+            HoldShown,
+            *("holders", holder, "wallets", asset, "holds"),
+            query={},
+            page_size=page_size,
+            cursor=cursor,
+        )

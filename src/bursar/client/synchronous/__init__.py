@@ -1,0 +1,1 @@
+"""The blocking client, written by `make client`."""

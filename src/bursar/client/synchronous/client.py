@@ -1,0 +1,79 @@
+"""The client: everything the API offers, by subject."""
+
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from bursar.client.patience import Patience
+from bursar.client.synchronous.access import KeyCalls, TokenCalls
+from bursar.client.synchronous.connection import Connection
+from bursar.client.synchronous.economy import EconomyCalls
+from bursar.client.synchronous.holds import HoldCalls
+from bursar.client.synchronous.operation import AuditCalls, OperationCalls
+from bursar.client.synchronous.people import ClaimCalls, HolderCalls, MyCalls
+from bursar.client.synchronous.postings import PostingCalls
+from bursar.client.synchronous.programs import GrantCalls, ProgramCalls, RunCalls
+from bursar.client.synchronous.wallets import AssetCalls, WalletCalls
+
+MAX_CONNECTIONS = 32
+
+
+class Client:
+    """A Bursar, with an API key or a holder token.
+
+    Share one among all tasks, and close it, best by using it as a context manager. What fails in
+    a way that may pass is tried again, as ``patience`` says; a movement is never made twice by it.
+    ``transport`` replaces the network, for tests.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        patience: Patience | None = None,
+        max_connections: int = MAX_CONNECTIONS,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        connection = Connection(
+            url,
+            key,
+            patience=patience or Patience(),
+            max_connections=max_connections,
+            transport=transport,
+        )
+        self._connection = connection
+        self.assets = AssetCalls(connection)
+        self.holders = HolderCalls(connection)
+        self.wallets = WalletCalls(connection)
+        self.postings = PostingCalls(connection)
+        self.holds = HoldCalls(connection)
+        self.programs = ProgramCalls(connection)
+        self.runs = RunCalls(connection)
+        self.grants = GrantCalls(connection)
+        self.claims = ClaimCalls(connection)
+        self.economy = EconomyCalls(connection)
+        self.keys = KeyCalls(connection)
+        self.tokens = TokenCalls(connection)
+        self.audit = AuditCalls(connection)
+        self.operation = OperationCalls(connection)
+        self.me = MyCalls(connection)
+
+    def __repr__(self) -> str:
+        return f"Client({self._connection.url!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
