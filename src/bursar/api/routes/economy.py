@@ -34,7 +34,11 @@ _FURTHEST: Final = timedelta(days=31)
 _MOST_VERSIONS: Final = 100
 
 
-@get("/v1/economy", opt={"scopes": READERS}, tags=["Economy"])
+@get(
+    "/v1/economy",
+    opt={"scopes": READERS, "headers": {"ETag": "The version, for `If-Match`."}},
+    tags=["Economy"],
+)
 async def show_economy(request: Call) -> Response[EconomyView]:
     """Show the economy file in force; its `ETag` is its version."""
     found = await request.services.economy.show()
@@ -71,7 +75,11 @@ async def plan_economy(request: Call, data: PlanOf) -> Plan:
     return await patiently(asked, request.receive, request.services.turnstile)
 
 
-@post("/v1/economy/apply", opt={"scopes": ADMINS}, tags=["Economy"])
+@post(
+    "/v1/economy/apply",
+    opt={"scopes": ADMINS, "answers": {201: AppliedView, 200: AppliedView}},
+    tags=["Economy"],
+)
 async def apply_economy(request: Call, data: ApplyOf) -> Response[AppliedView]:
     """Make a file's economy so, in one transaction; the same text again is nothing to do.
 

@@ -73,14 +73,22 @@ async def preview_program(request: Call, program: Segment, data: PreviewOf) -> P
     return sample.view(program, period, found, names)
 
 
-@get(_PROGRAM + "/overrides/{holder:str}", opt={"scopes": READERS}, tags=["Programs"])
+@get(
+    _PROGRAM + "/overrides/{holder:str}",
+    opt={"scopes": READERS, "headers": {"ETag": "What is set now, for `If-Match`."}},
+    tags=["Programs"],
+)
 async def show_override(request: Call, program: Segment, holder: Segment) -> Response[OverrideView]:
     """Show what is set for one holder alone; its `ETag` is for changing it."""
     found = await request.services.programs.override(program, holder)
     return _override(program, holder, found)
 
 
-@put(_PROGRAM + "/overrides/{holder:str}", opt={"scopes": OPERATORS}, tags=["Programs"])
+@put(
+    _PROGRAM + "/overrides/{holder:str}",
+    opt={"scopes": OPERATORS, "headers": {"ETag": "What is set now, for `If-Match`."}},
+    tags=["Programs"],
+)
 async def set_override(
     request: Call, program: Segment, holder: Segment, data: NewOverride
 ) -> Response[OverrideView]:
@@ -101,7 +109,11 @@ async def set_override(
     return _override(program, holder, override)
 
 
-@post(_PROGRAM + "/claims", opt={"scopes": APPS}, tags=["Programs"])
+@post(
+    _PROGRAM + "/claims",
+    opt={"scopes": APPS, "answers": {201: ClaimAnswer, 200: ClaimAnswer}},
+    tags=["Programs"],
+)
 async def claim(request: Call, program: Segment, data: Claimant) -> Response[ClaimAnswer]:
     """Claim for a holder; a period claimed before is no error: 200, `already`, 0 awarded."""
     answer = await request.services.programs.claim(program, data.holder, actor=request.caller.actor)
