@@ -1,15 +1,19 @@
 """What the API serves: every capability, on one pool of connections."""
 
+import asyncio
 from pathlib import Path
 from typing import Final, Self
 
 from bursar.access import Access, Limiter
+from bursar.api.background import Background
 from bursar.api.patience import Turnstile
 from bursar.economy.clock import TestClock
 from bursar.economy.service import EconomyService
 from bursar.holders import Holders
 from bursar.ledger import Ledger
+from bursar.operation import Operation
 from bursar.platform.database import Database
+from bursar.platform.migrations import require_schema
 from bursar.platform.settings import Settings
 from bursar.programs.service import Programs
 from bursar.programs.switches import Switches
@@ -39,7 +43,11 @@ class Services:
         )
         self.limiter = Limiter(doors)
         self.trail = Trail(ledger.database)
+        self.operation = Operation(
+            ledger, verify_hours=settings.verify_hours, keep_days=settings.keep_days
+        )
         self.turnstile = Turnstile()
+        self.background = Background()
 
     @classmethod
     async def open(cls, where: str | Path | None, settings: Settings) -> Self:
@@ -55,11 +63,11 @@ class Services:
 
     async def check(self) -> None:
         """Make sure that the database answers with a schema that this program may work on."""
-        async with self.ledger.database.connection() as connection:
-            await connection.execute("select 1")
+        await asyncio.to_thread(require_schema, self.ledger.database.url)
 
     async def close(self) -> None:
         """Finish what was accepted, and give the connections back."""
+        await self.background.close()
         await self.access.close()
         await self.limiter.close()
         await self._doors.close()
