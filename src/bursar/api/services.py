@@ -1,5 +1,6 @@
 """What the API serves: every capability, on one pool of connections."""
 
+import asyncio
 from pathlib import Path
 from typing import Final, Self
 
@@ -10,6 +11,7 @@ from bursar.economy.service import EconomyService
 from bursar.holders import Holders
 from bursar.ledger import Ledger
 from bursar.platform.database import Database
+from bursar.platform.errors import Unavailable
 from bursar.platform.settings import Settings
 from bursar.programs.service import Programs
 from bursar.programs.switches import Switches
@@ -18,6 +20,9 @@ from bursar.trail import Trail
 _CONNECTIONS: Final = 10
 _DOORS: Final = 2
 """Who calls is asked on connections of its own: a crowd inside must not close the doors."""
+
+_READY_S: Final = 2.0
+"""Whoever asks whether we are ready does not wait for long, and asks again."""
 
 
 class Services:
@@ -54,9 +59,14 @@ class Services:
         return cls(ledger, doors, settings)
 
     async def check(self) -> None:
-        """Make sure that the database answers with a schema that this program may work on."""
-        async with self.ledger.database.connection() as connection:
-            await connection.execute("select 1")
+        """Make sure that the database answers, and soon; raises `Unavailable`."""
+        try:
+            async with asyncio.timeout(_READY_S), self._doors.connection() as connection:
+                await connection.execute("select 1")
+        except TimeoutError:
+            raise Unavailable(
+                "database_unavailable", f"the database did not answer in {_READY_S:.0f} s"
+            ) from None
 
     async def close(self) -> None:
         """Finish what was accepted, and give the connections back."""
