@@ -71,7 +71,11 @@ async def plan_economy(request: Call, data: PlanOf) -> Plan:
     return await patiently(asked, request.receive, request.services.turnstile)
 
 
-@post("/v1/economy/apply", opt={"scopes": ADMINS}, tags=["Economy"])
+@post(
+    "/v1/economy/apply",
+    opt={"scopes": ADMINS, "answers": {200: AppliedView, 201: AppliedView}},
+    tags=["Economy"],
+)
 async def apply_economy(request: Call, data: ApplyOf) -> Response[AppliedView]:
     """Make a file's economy so, in one transaction; the same text again is nothing to do.
 

@@ -115,7 +115,11 @@ async def start_verification(request: Call, data: Because) -> VerificationView:
     return verification_view(begun)
 
 
-@get("/v1/export", opt={"scopes": READERS}, tags=["Operation"])
+@get(
+    "/v1/export",
+    opt={"scopes": READERS, "answers": {200: "text/csv"}},
+    tags=["Operation"],
+)
 async def export_books(request: Call, form: Annotated[Format, Parameter(query="format")]) -> Stream:
     """Take the books out, as CSV or as Beancount.
 

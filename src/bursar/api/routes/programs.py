@@ -101,7 +101,11 @@ async def set_override(
     return _override(program, holder, override)
 
 
-@post(_PROGRAM + "/claims", opt={"scopes": APPS}, tags=["Programs"])
+@post(
+    _PROGRAM + "/claims",
+    opt={"scopes": APPS, "answers": {200: ClaimAnswer, 201: ClaimAnswer}},
+    tags=["Programs"],
+)
 async def claim(request: Call, program: Segment, data: Claimant) -> Response[ClaimAnswer]:
     """Claim for a holder; a period claimed before is no error: 200, `already`, 0 awarded."""
     answer = await request.services.programs.claim(program, data.holder, actor=request.caller.actor)
