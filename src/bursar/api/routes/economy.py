@@ -8,7 +8,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import Parameter
 
 from bursar.api.call import Call
-from bursar.api.etags import etag, if_match
+from bursar.api.etags import IfMatch, etag, if_match
 from bursar.api.patience import patiently
 from bursar.api.scopes import ADMINS, READERS
 from bursar.api.wire.economy import (
@@ -76,13 +76,15 @@ async def plan_economy(request: Call, data: PlanOf) -> Plan:
     opt={"scopes": ADMINS, "answers": {200: AppliedView, 201: AppliedView}},
     tags=["Economy"],
 )
-async def apply_economy(request: Call, data: ApplyOf) -> Response[AppliedView]:
+async def apply_economy(
+    request: Call, data: ApplyOf, match: IfMatch = None
+) -> Response[AppliedView]:
     """Make a file's economy so, in one transaction; the same text again is nothing to do.
 
     A file that raises a limit waits, all of it, for a second person. With `If-Match` only on the
     version in force that was read ("0" where there is none), else 412 `precondition_failed`.
     """
-    base = if_match(request.headers.get("if-match"))
+    base = if_match(match)
     applied = await request.services.economy.apply(
         data.text,
         actor=request.caller.actor,

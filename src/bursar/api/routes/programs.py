@@ -6,7 +6,7 @@ from litestar import Response, get, post, put
 from litestar.handlers import BaseRouteHandler
 
 from bursar.api.call import Call
-from bursar.api.etags import etag, if_match
+from bursar.api.etags import IfMatch, etag, if_match
 from bursar.api.patience import patiently
 from bursar.api.scopes import APPS, OPERATORS, READERS
 from bursar.api.segments import Segment
@@ -82,7 +82,11 @@ async def show_override(request: Call, program: Segment, holder: Segment) -> Res
 
 @put(_PROGRAM + "/overrides/{holder:str}", opt={"scopes": OPERATORS}, tags=["Programs"])
 async def set_override(
-    request: Call, program: Segment, holder: Segment, data: NewOverride
+    request: Call,
+    program: Segment,
+    holder: Segment,
+    data: NewOverride,
+    match: IfMatch = None,
 ) -> Response[OverrideView]:
     """Give one holder an amount, a pause or a refresh day of their own, in place of what was set.
 
@@ -94,7 +98,7 @@ async def set_override(
         program,
         holder,
         override,
-        expect=if_match(request.headers.get("if-match")),
+        expect=if_match(match),
         actor=request.caller.actor,
         reason=data.reason,
     )
