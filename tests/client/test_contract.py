@@ -17,6 +17,7 @@ from litestar import Response
 from litestar.routes import HTTPRoute
 
 from bursar.api.app import application
+from bursar.api.wire.entries import Receipt
 from bursar.client import Client, Credit, HolderChange, LotTerms, Override
 from bursar.client.asking import Ask
 from bursar.ledger import AnyCommand
@@ -33,7 +34,7 @@ VALUES: dict[str, Any] = {
     **dict.fromkeys(("posting_id", "key_id", "alert_id", "overlap_s", "ttl_s", "scale"), 5),
     **dict.fromkeys(("per_minute", "page_size"), 5),
     **dict.fromkeys(("on", "dry_run", "rename", "keep_rest", "verified", "erased"), True),
-    **dict.fromkeys(("everybody", "with_credit", "resolved"), True),
+    **dict.fromkeys(("everybody", "with_credit", "resolved", "costs"), True),
     **dict.fromkeys(("asset", "code", "program", "name", "owner", "tier", "origin"), "coins"),
     **dict.fromkeys(("reason", "reference", "hold", "target", "source", "text"), "words"),
     **dict.fromkeys(("actor", "act", "subject", "expect", "period", "status"), "words"),
@@ -73,7 +74,7 @@ AWAITED: dict[str, str] = {
     "holds": "all",
     "keys": "add all revoke rotate who_am_i",
     "me": "claim entries get grants next_grants wallet wallets",
-    "operation": "alerts declare_outage outages resolve_alert tick verification verify",
+    "operation": "alerts declare_outage outages resolve_alert tick verifications verify",
     "programs": "all get override preview run set_override switch versions",
     "runs": "all approve cancel exclusions failures get pause resume retry revert",
     "tokens": "issue",
@@ -177,13 +178,16 @@ def test_what_is_read_of_an_answer_is_in_it(name: str) -> None:
     served = endpoint(found.ask).parsed_return_field.annotation
     if get_origin(served) is not None and issubclass(get_origin(served), Response):
         [served] = get_args(served)
+    if served is bytes:  # the express lane writes by itself
+        served = Receipt
     assert [*strangers(found.kind, served)] == []
 
 
 def strangers(ours: Any, theirs: Any, path: str = "") -> Iterator[str]:
     """Name the fields that the client reads and the server does not write."""
     mine, yours = fields_of(ours), fields_of(theirs)
-    if not mine or not yours:
+    if mine and not yours:
+        yield f"{path}: {theirs}"
         return
     for name, kind in mine.items():
         if name in yours:

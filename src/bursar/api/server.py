@@ -6,6 +6,7 @@ import tempfile
 from typing import Final
 
 import msgspec
+import structlog
 import uvicorn
 from litestar.types import ASGIApp
 
@@ -15,6 +16,8 @@ from bursar.api.services import Services
 from bursar.platform.logs import log_to_stderr
 from bursar.platform.place import find
 from bursar.platform.settings import Settings, load_settings
+
+_log: Final = structlog.get_logger("bursar.api")
 
 _SHUTDOWN_S: Final = 30
 _IDLE_S: Final = 75
@@ -26,7 +29,10 @@ def from_environment() -> ASGIApp:
     log_to_stderr(logging.INFO, as_json=settings.log_json)
 
     async def open_services() -> Services:
-        return await Services.open(None, settings)
+        services = await Services.open(None, settings)
+        if not await services.access.keys():
+            _log.warning("no_keys", hint="bursar key add --scope admin --owner YOU --name first")
+        return services
 
     app = application(open_services, settings)
     return behind_gate(app, settings)

@@ -1,5 +1,6 @@
 """What the API serves: every capability, on one pool of connections."""
 
+import asyncio
 from pathlib import Path
 from typing import Final, Self
 
@@ -12,6 +13,7 @@ from bursar.holders import Holders
 from bursar.ledger import Ledger
 from bursar.operation import Operation
 from bursar.platform.database import Database
+from bursar.platform.migrations import require_schema
 from bursar.platform.settings import Settings
 from bursar.programs.service import Programs
 from bursar.programs.switches import Switches
@@ -61,8 +63,7 @@ class Services:
 
     async def check(self) -> None:
         """Make sure that the database answers with a schema that this program may work on."""
-        async with self.ledger.database.connection() as connection:
-            await connection.execute("select 1")
+        await asyncio.to_thread(require_schema, self.ledger.database.url)
 
     async def close(self) -> None:
         """Finish what was accepted, and give the connections back."""
