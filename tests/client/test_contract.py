@@ -66,17 +66,10 @@ OWN_VALUES: dict[str, dict[str, Any]] = {
 }
 
 AWAITED: dict[str, str] = {
-    "audit": "acts",
-    "claims": "claim",
-    "economy": "apply approve clock get move_clock plan refuse version versions",
-    "grants": "give",
     "holders": "all bulk changes erase get grants logins next_grants put set_unique unique",
     "holds": "all",
     "keys": "add all revoke rotate who_am_i",
     "me": "claim entries get grants next_grants wallet wallets",
-    "operation": "alerts declare_outage outages resolve_alert tick verifications verify",
-    "programs": "all get override preview run set_override switch versions",
-    "runs": "all approve cancel exclusions failures get pause resume retry revert",
     "tokens": "issue",
     "wallets": "balance_at explain of set_limit set_state totals",
 }

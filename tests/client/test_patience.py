@@ -112,7 +112,7 @@ async def test_what_will_not_pass_is_told_at_once(status: int) -> None:
     error = caught.value
     assert (error.status, error.code, error.detail) == (status, "code", "words")
     assert (error.fields, error.request_id) == ({"a": 1}, "abc")
-    assert (error.uncertain, error.idempotency_key) == (False, "k")
+    assert (error.uncertain, error.idempotency_key) == (status >= 500, "k")
 
 
 @pytest.mark.parametrize("first", [httpx.ReadTimeout("slow"), httpx.RemoteProtocolError("cut")])
@@ -156,6 +156,20 @@ async def test_a_refusal_after_a_lost_answer_is_uncertain() -> None:
         await line.send()
     assert caught.value.uncertain
     assert caught.value.idempotency_key == "k"
+
+
+async def test_a_refusal_after_an_answer_that_left_it_open_is_uncertain() -> None:
+    line = Line(problem(503), problem(409, "reference_conflict"))
+    with pytest.raises(Conflict) as caught:
+        await line.send()
+    assert caught.value.uncertain
+
+
+async def test_a_refusal_after_being_turned_away_is_certain() -> None:
+    line = Line(problem(429), httpx.ConnectError("refused"), problem(409))
+    with pytest.raises(Conflict) as caught:
+        await line.send()
+    assert not caught.value.uncertain
 
 
 async def test_retry_after_is_kept_to() -> None:

@@ -22,6 +22,15 @@ class Call(Request[Any, Any, Any]):
         found = super().path_params.items()
         return {k: read_segment(v) if isinstance(v, str) else v for k, v in found}
 
+    async def body(self) -> bytes:
+        """Read the body; raises `Invalid` ``request_invalid`` for what is no UTF-8."""
+        body = await super().body()
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            raise Invalid("request_invalid", "the body is not UTF-8") from None
+        return body
+
     @property
     def services(self) -> Services:
         """The capabilities."""

@@ -1,15 +1,10 @@
 """Versions in headers: `ETag` names what was read, `If-Match` what a change is meant for."""
 
-from typing import Annotated, Final
-
-from litestar.params import Parameter
+from typing import Final
 
 from bursar.platform.errors import Invalid
 
 _LONGEST: Final = 200
-
-IfMatch = Annotated[str | None, Parameter(header="If-Match")]
-"""The header as a handler takes it; `if_match` reads it."""
 
 
 def etag(version: object) -> str:

@@ -21,7 +21,7 @@ from bursar.api.guard import rate_headers
 from bursar.api.problems import answer_problem
 from bursar.api.segments import separate
 from bursar.api.telemetry import Telemetry
-from bursar.platform.errors import BursarError
+from bursar.platform.errors import BursarError, Missing
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=-]{1,80}")
 _SAFE: Final = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
@@ -79,6 +79,8 @@ class Gate:
         try:
             if length > self._max_body:
                 raise too_large(self._max_body)
+            if _has_empty_part(scope["raw_path"]):
+                raise Missing("path_unknown", "the path has an empty part, or ends in a slash")
             if b"%" in scope["raw_path"]:
                 scope["path"] = separate(scope["raw_path"])
             lane = self._lanes.get((scope["method"], scope["path"]), self._app)
@@ -106,6 +108,11 @@ class Gate:
                 request_id=notes["request_id"],
                 actor=caller.actor if caller is not None else None,
             )
+
+
+def _has_empty_part(raw_path: bytes) -> bool:
+    """Say whether the framework would take the path for a shorter one."""
+    return b"//" in raw_path or (raw_path.endswith(b"/") and raw_path != b"/")
 
 
 def _read(scope: HTTPScope) -> tuple[str | None, int]:

@@ -2,8 +2,8 @@
 
 It is made from the handlers alone: their paths, scopes, parameters, bodies, answers and docstrings.
 What a handler's signature cannot tell stands in its ``opt``: ``body`` is the type that it reads
-by itself; ``answers`` are its answers by status, each a type or, where it is no JSON, the media
-type; ``headers`` are headers of its answer with what they mean.
+by itself; ``answers`` are its answers by status, each a type or the media
+types of a text; ``headers`` are headers of its answer with what they mean.
 """
 
 import inspect
@@ -161,11 +161,12 @@ def _operations(handler: HTTPRouteHandler) -> Iterable[_Operation]:
 
 def _unwrapped(kind: Any) -> Any:
     """Take the type of a body out of ``Response[...]``."""
-    return get_args(kind)[0] if get_origin(kind) is Response else kind
+    kind = get_args(kind)[0] if get_origin(kind) is Response else kind
+    return None if kind is type(None) else kind
 
 
 def _is_media(kind: Any) -> bool:
-    return kind is None or isinstance(kind, str)
+    return kind is None or isinstance(kind, str | tuple)
 
 
 def _types_of(operations: Iterable[_Operation]) -> Iterable[Any]:
@@ -190,8 +191,10 @@ def _describe(operation: _Operation, types: _Types, components: Mapping[str, Sch
         "parameters": [_parameter(*given, types) for given in operation.parameters],
         "responses": {},
     }
-    if _reads_key(handler):
-        told["parameters"].append(_key_parameter())
+    if _looks_at(handler, "idempotency_key"):
+        told["parameters"].append(_header_parameter("Idempotency-Key"))
+    if _looks_at(handler, "if_match"):
+        told["parameters"].append(_header_parameter("If-Match"))
     if operation.body is not None:
         schema = types.of(operation.body)
         media = {"schema": schema, "example": example_of(schema, components, asked=True)}
@@ -244,17 +247,17 @@ def _parameter(
     return told
 
 
-def _reads_key(handler: HTTPRouteHandler) -> bool:
-    """Say whether a handler looks at the `Idempotency-Key`: its own code tells."""
-    return "idempotency_key" in inspect.unwrap(handler.fn).__code__.co_names
+def _looks_at(handler: HTTPRouteHandler, name: str) -> bool:
+    """Say whether a handler reads a header that no signature shows: its own code tells."""
+    return name in inspect.unwrap(handler.fn).__code__.co_names
 
 
-def _key_parameter() -> Schema:
+def _header_parameter(name: str) -> Schema:
     return {
-        "name": "Idempotency-Key",
+        "name": name,
         "in": "header",
         "required": False,
-        "description": PARAMETERS["Idempotency-Key"],
+        "description": PARAMETERS[name],
         "schema": {"type": "string", "minLength": 1, "maxLength": 200},
     }
 
@@ -273,10 +276,10 @@ def _answer(
     for name, about in handler.opt.get("headers", {}).items():
         headers[name] = {"description": about, "required": True, "schema": {"type": "string"}}
     told: Schema = {"description": _MEANS.get(status, "What was asked for"), "headers": headers}
-    if isinstance(kind, str):
+    if isinstance(kind, str | tuple):
+        media = (kind,) if isinstance(kind, str) else kind
         told["content"] = {
-            media: {"schema": {} if media == _JSON else {"type": "string"}}
-            for media in kind.split(", ")
+            one: {"schema": {} if one == _JSON else {"type": "string"}} for one in media
         }
     elif kind is not None:
         schema = types.of(kind)
@@ -305,7 +308,7 @@ def _failures(operation: _Operation, *, known: bool) -> list[int]:
         statuses += [409, 422]
     if operation.body is not None:
         statuses += [408, 413]
-    if any(name.lower() == "if-match" for name, *_ in operation.parameters):
+    if _looks_at(operation.handler, "if_match"):
         statuses.append(412)
     return sorted(statuses)
 

@@ -12,9 +12,9 @@
     │   └── NoAnswer            nothing, or no whole answer, came back
     └── Broken                  a bug or damage on the server, or an answer that makes no sense
 
-`BursarError.uncertain` says whether an attempt of the same call was sent and never answered, so
-that it may have been done, or may still be. To find out, make the call again with the same
-reference: ``idempotency_key`` is the one that was sent.
+`BursarError.uncertain` says whether an attempt of the same call was sent and what became of it was
+not told (no answer, or one of 500 and above): it may have been done, or may still be. To find out,
+make the call again with the same reference: ``idempotency_key`` is the one that was sent.
 """
 
 from collections.abc import Mapping

@@ -8,7 +8,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import Parameter
 
 from bursar.api.call import Call
-from bursar.api.etags import IfMatch, etag, if_match
+from bursar.api.etags import etag, if_match
 from bursar.api.patience import patiently
 from bursar.api.scopes import ADMINS, READERS
 from bursar.api.wire.economy import (
@@ -34,7 +34,11 @@ _FURTHEST: Final = timedelta(days=31)
 _MOST_VERSIONS: Final = 100
 
 
-@get("/v1/economy", opt={"scopes": READERS}, tags=["Economy"])
+@get(
+    "/v1/economy",
+    opt={"scopes": READERS, "headers": {"ETag": "The version, for `If-Match`."}},
+    tags=["Economy"],
+)
 async def show_economy(request: Call) -> Response[EconomyView]:
     """Show the economy file in force; its `ETag` is its version."""
     found = await request.services.economy.show()
@@ -73,18 +77,16 @@ async def plan_economy(request: Call, data: PlanOf) -> Plan:
 
 @post(
     "/v1/economy/apply",
-    opt={"scopes": ADMINS, "answers": {200: AppliedView, 201: AppliedView}},
+    opt={"scopes": ADMINS, "answers": {201: AppliedView, 200: AppliedView}},
     tags=["Economy"],
 )
-async def apply_economy(
-    request: Call, data: ApplyOf, match: IfMatch = None
-) -> Response[AppliedView]:
+async def apply_economy(request: Call, data: ApplyOf) -> Response[AppliedView]:
     """Make a file's economy so, in one transaction; the same text again is nothing to do.
 
     A file that raises a limit waits, all of it, for a second person. With `If-Match` only on the
     version in force that was read ("0" where there is none), else 412 `precondition_failed`.
     """
-    base = if_match(match)
+    base = if_match(request.headers.get("if-match"))
     applied = await request.services.economy.apply(
         data.text,
         actor=request.caller.actor,

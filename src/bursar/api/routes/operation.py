@@ -117,7 +117,7 @@ async def start_verification(request: Call, data: Because) -> VerificationView:
 
 @get(
     "/v1/export",
-    opt={"scopes": READERS, "answers": {200: ", ".join(sorted({*MEDIA_TYPES.values()}))}},
+    opt={"scopes": READERS, "answers": {200: tuple(MEDIA_TYPES.values())}},
     tags=["Operation"],
 )
 async def export_books(request: Call, form: Annotated[Format, Parameter(query="format")]) -> Stream:

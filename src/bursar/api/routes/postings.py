@@ -150,12 +150,20 @@ def read_command(body: bytes, key: str | None) -> AnyCommand:
     try:
         return _COMMAND.decode(body)
     except msgspec.ValidationError as error:
-        given = msgspec.json.decode(body)
+        given = _parsed(body) if key is not None else None
         if key is None or not isinstance(given, dict) or "reference" in given:
             raise Invalid("request_invalid", str(error)) from None
         return _with_reference(given, key)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Invalid("request_invalid", f"the body is no JSON: {error}") from None
+
+
+def _parsed(body: bytes) -> Any:
+    """Parse what is no command; raises `Invalid` where no JSON of ours can be it, as 1e999."""
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
+        raise Invalid("request_invalid", str(error)) from None
 
 
 def _with_reference(given: dict[str, Any], key: str) -> AnyCommand:

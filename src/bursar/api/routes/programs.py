@@ -6,7 +6,7 @@ from litestar import Response, get, post, put
 from litestar.handlers import BaseRouteHandler
 
 from bursar.api.call import Call
-from bursar.api.etags import IfMatch, etag, if_match
+from bursar.api.etags import etag, if_match
 from bursar.api.patience import patiently
 from bursar.api.scopes import APPS, OPERATORS, READERS
 from bursar.api.segments import Segment
@@ -73,20 +73,24 @@ async def preview_program(request: Call, program: Segment, data: PreviewOf) -> P
     return sample.view(program, period, found, names)
 
 
-@get(_PROGRAM + "/overrides/{holder:str}", opt={"scopes": READERS}, tags=["Programs"])
+@get(
+    _PROGRAM + "/overrides/{holder:str}",
+    opt={"scopes": READERS, "headers": {"ETag": "What is set now, for `If-Match`."}},
+    tags=["Programs"],
+)
 async def show_override(request: Call, program: Segment, holder: Segment) -> Response[OverrideView]:
     """Show what is set for one holder alone; its `ETag` is for changing it."""
     found = await request.services.programs.override(program, holder)
     return _override(program, holder, found)
 
 
-@put(_PROGRAM + "/overrides/{holder:str}", opt={"scopes": OPERATORS}, tags=["Programs"])
+@put(
+    _PROGRAM + "/overrides/{holder:str}",
+    opt={"scopes": OPERATORS, "headers": {"ETag": "What is set now, for `If-Match`."}},
+    tags=["Programs"],
+)
 async def set_override(
-    request: Call,
-    program: Segment,
-    holder: Segment,
-    data: NewOverride,
-    match: IfMatch = None,
+    request: Call, program: Segment, holder: Segment, data: NewOverride
 ) -> Response[OverrideView]:
     """Give one holder an amount, a pause or a refresh day of their own, in place of what was set.
 
@@ -98,7 +102,7 @@ async def set_override(
         program,
         holder,
         override,
-        expect=if_match(match),
+        expect=if_match(request.headers.get("if-match")),
         actor=request.caller.actor,
         reason=data.reason,
     )
@@ -107,7 +111,7 @@ async def set_override(
 
 @post(
     _PROGRAM + "/claims",
-    opt={"scopes": APPS, "answers": {200: ClaimAnswer, 201: ClaimAnswer}},
+    opt={"scopes": APPS, "answers": {201: ClaimAnswer, 200: ClaimAnswer}},
     tags=["Programs"],
 )
 async def claim(request: Call, program: Segment, data: Claimant) -> Response[ClaimAnswer]:

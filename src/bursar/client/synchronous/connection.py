@@ -102,7 +102,7 @@ class Connection:
         while True:
             answer, failure = self._attempt(ask)
             lost = lost or (failure is not None and not isinstance(failure, _NOT_CONNECTED))
-            lost = lost or (answer is not None and answer.status_code in (502, 504))
+            lost = lost or (answer is not None and answer.status_code >= 500)
             wait_s = self._wait_s(ask, answer, failure, attempt, until - time.monotonic())
             if wait_s is None:
                 break

@@ -5,7 +5,7 @@ from datetime import datetime
 from bursar.client.answers.programs import Applied, Clock, Plan, Version, VersionText
 from bursar.client.asking import said
 from bursar.client.synchronous.connection import Connection
-from bursar.client.synchronous.pages import PAGE_SIZE, Pages
+from bursar.client.synchronous.pages import Pages
 
 
 class EconomyCalls:
@@ -18,8 +18,8 @@ class EconomyCalls:
         """Show the version in force; raises `Missing` where there is none."""
         return self._connection.get(VersionText, "economy")
 
-    def versions(self, *, page_size: int = PAGE_SIZE, cursor: str | None = None) -> Pages[Version]:
-        """List the versions, the newest first."""
+    def versions(self, *, page_size: int = 50, cursor: str | None = None) -> Pages[Version]:
+        """List the versions, the newest first; a page has at most 100."""
         path = ("economy", "versions")
         return Pages(self._connection, Version, *path, query={}, page_size=page_size, cursor=cursor)
 
