@@ -57,6 +57,29 @@ WORDS: Final[Mapping[str, Any]] = {
     "replayed": 0,
     "refused": 0,
     "group": None,
+    "program": "monthly",
+    "run": "run_7",
+    "target_run": None,
+    "period": "2026-03",
+    "key": "2026-03",
+    "starts": "2026-03-01",
+    "formula": None,
+    "started_by": "api:ada",
+    "approved_by": "api:grace",
+    "decided_by": "api:grace",
+    "author": "api:ada",
+    "note": None,
+    "begun": ["run_7"],
+    "waiting": [],
+    "name": "sportsclub",
+    "text": '[economy]\nname = "sportsclub"\n\n[assets.coins]\n',
+    "sha256": "9f2b1c77a90b4d3c8e6f0a1b2c3d4e5f9f2b1c77a90b4d3c8e6f0a1b2c3d4e5f",
+    "hash": "5f2c1e77a90b4d3c8e6f0a1b2c3d4e5f",
+    "raises": ["programs.monthly.limits.award: 100 to 250"],
+    "effect": "from the next period on",
+    "act": "run.approve",
+    "subject": "run_7",
+    "resolved_by": None,
 }
 """What stands in a field of this name, wherever it occurs."""
 
@@ -70,6 +93,13 @@ ELSEWHERE: Final[Mapping[tuple[str, str], Any]] = {
     ("Wallet", "lots"): [],
     ("Hold", "state"): "open",
     ("Credit", "kind"): "grant",
+    ("Alert", "kind"): "approval_needed",
+    ("Program", "name"): "monthly",
+    ("Change", "name"): "monthly",
+    ("NewGrant", "program"): None,
+    ("NewGrant", "run"): None,
+    ("MoveOf", "to"): "2026-03-31T00:00:00Z",
+    ("ApplyOf", "expect"): "5f2c1e77a90b4d3c8e6f0a1b2c3d4e5f",
 }
 """Where a name means something else than in other places."""
 
