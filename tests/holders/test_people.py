@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from bursar.holders import FACTS, HolderChange, Holders, store_people
+from bursar.holders import FACTS, HolderChange, Holders, Login, store_people
 from bursar.platform.database import Connection
 from bursar.platform.errors import Invalid, Missing
 from tests.holders.conftest import put
@@ -170,3 +170,20 @@ async def test_logins_of_strangers_are_told_and_of_the_future_refused(holders: H
             await holders.seen(wrong_ids)
     with pytest.raises(Missing):
         await holders.get("nobody")
+
+
+async def test_somebody_may_be_there_several_times_in_one_note(holders: Holders) -> None:
+    await put(holders, HolderChange("ada"), HolderChange("ben"))
+    days = [JUNE + day * DAY for day in (2, 0, 1, 2)]
+    seen = await holders.note([*(Login("ada", day) for day in days), Login("ben", JUNE)])
+    assert (seen.noted, seen.unknown) == (2, ())
+    async with holders.ledger.database.connection() as connection:
+        for day, there in ((1, 2), (2, 1), (3, 1), (4, 0)):
+            found = await store_people.logged_in(connection, 1, 9, date(2026, 6, day))
+            assert len(found) == there
+
+
+async def test_of_a_thousand_days_in_one_note_the_last_are_kept(holders: Holders) -> None:
+    await put(holders, HolderChange("ada"))
+    await holders.note([Login("ada", JUNE - day * DAY) for day in range(1_000)])
+    assert (await holders.get("ada")).last_login_at == JUNE

@@ -19,9 +19,9 @@ from bursar.cli.session import (
     instant_of,
     with_ledger,
 )
-from bursar.holders import HolderChange, Holders, Refusal, Wanted
+from bursar.holders import HolderChange, Holders, Wanted, as_error
 from bursar.ledger import Ledger
-from bursar.platform.errors import Invalid, Rejected
+from bursar.platform.errors import Invalid
 
 app = command_group("The directory of people: import, show, change, erase.")
 app.command("import")(holder_import.import_)
@@ -145,7 +145,7 @@ def set_(
         holders = Holders(ledger)
         [done] = await holders.upsert([change], actor=actor_or_me(actor), reason=reason)
         if done.refusal is not None:
-            raise _refused(done.refusal)
+            raise as_error(done.refusal)
         if as_json:
             now = holder_view.holder_json(await holders.get(holder))
             output.emit({"outcome": done.outcome, "holder": now})
@@ -232,13 +232,6 @@ def unique(
     else:
         pairs = [("username", now.username), ("e-mail", now.email)]
         output.facts([(name, "unique" if on else "free") for name, on in pairs])
-
-
-def _refused(refusal: Refusal) -> Invalid | Rejected:
-    """Say why a change was not made."""
-    if refusal.code == "invalid":
-        return Invalid("holder_refused", refusal.message, field=refusal.field)
-    return Rejected("holder_refused", refusal.message, field=refusal.field, why=refusal.code)
 
 
 def _meant(name: str, value: Any) -> Any:

@@ -13,6 +13,7 @@ from bursar.holders.model import (
     FACTS,
     Holder,
     HolderChange,
+    Login,
     Mark,
     Past,
     People,
@@ -21,6 +22,8 @@ from bursar.holders.model import (
     Unique,
     Upserted,
     Wanted,
+    as_error,
+    version_of,
 )
 from bursar.holders.service import Holders
 
@@ -30,6 +33,7 @@ __all__ = [
     "HolderChange",
     "Holders",
     "ImportPlan",
+    "Login",
     "Mark",
     "Past",
     "People",
@@ -42,4 +46,6 @@ __all__ = [
     "Unique",
     "Upserted",
     "Wanted",
+    "as_error",
+    "version_of",
 ]

@@ -6,7 +6,7 @@ each on what the one before it left.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import msgspec
@@ -15,8 +15,10 @@ from msgspec import UNSET
 from bursar.holders.examine import too_large
 from bursar.holders.model import (
     DEFAULT_STATUS,
+    LOGIN_DAYS,
     Holder,
     HolderChange,
+    Login,
     NameKind,
     Outcome,
     Past,
@@ -239,3 +241,26 @@ def _give_names(
         owner_of[name] = after.external_id
         decided.names[name] = after.external_id
     return None
+
+
+def rounds_of(
+    logins: Sequence[Login], numbers: Mapping[str, int], now: datetime
+) -> list[dict[int, datetime]]:
+    """Put logins into rounds in which nobody stands twice.
+
+    Of each day in UTC the last counts; older days than are remembered are left out.
+    """
+    last: dict[int, dict[date, datetime]] = {}
+    for login in logins:
+        if (number := numbers.get(login.external_id)) is not None:
+            at = login.at or now
+            days = last.setdefault(number, {})
+            day = at.astimezone(UTC).date()
+            days[day] = max(days.get(day, at), at)
+    rounds: list[dict[int, datetime]] = []
+    for number, days in last.items():
+        for turn, day in enumerate(sorted(days)[-LOGIN_DAYS:]):
+            if turn == len(rounds):
+                rounds.append({})
+            rounds[turn][number] = days[day]
+    return rounds

@@ -5,6 +5,7 @@ it is, None clears one that may be empty. Personal data stands in a holder's own
 else, so that one row is all an erasure must empty (H4).
 """
 
+import hashlib
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,6 +14,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+from bursar.platform.errors import Invalid, Rejected
 
 MAX_CHANGES: Final = 10_000
 LOGIN_DAYS: Final = 63
@@ -142,8 +145,15 @@ class Wanted(msgspec.Struct, frozen=True):
     erased: bool = False
 
 
+class Login(msgspec.Struct, frozen=True):
+    """That somebody was here, now or ``at`` an instant; one may be here several times."""
+
+    external_id: str
+    at: datetime | None = None
+
+
 class Seen(msgspec.Struct, frozen=True):
-    """How many logins were noted, and which ids belong to nobody in the directory."""
+    """Of how many holders logins were noted, and which ids belong to nobody in the directory."""
 
     noted: int
     unknown: tuple[str, ...]
@@ -179,3 +189,16 @@ class People(msgspec.Struct, frozen=True):
 def folded(name: str) -> str:
     """Write a username or e-mail address the way in which two are compared."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def version_of(holder: Holder) -> str:
+    """Name what a holder is now; any change gives another name, but a login does not."""
+    still = msgspec.structs.replace(holder, last_login_at=None)
+    return hashlib.sha256(msgspec.json.encode(still)).hexdigest()[:20]
+
+
+def as_error(refusal: Refusal) -> Invalid | Rejected:
+    """Turn a refusal into an error, for whoever asked for one change only."""
+    if refusal.code == "invalid":
+        return Invalid("holder_refused", refusal.message, field=refusal.field)
+    return Rejected("holder_refused", refusal.message, field=refusal.field, why=refusal.code)

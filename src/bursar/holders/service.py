@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 import msgspec
 
 from bursar.holders import store, upserting
-from bursar.holders.decide import past_of
+from bursar.holders.decide import past_of, rounds_of
 from bursar.holders.examine import examine, instant
 from bursar.holders.examine import external_id as id_problem
 from bursar.holders.importing.import_plan import ImportPlan
@@ -22,6 +22,7 @@ from bursar.holders.model import (
     TOMBSTONE,
     Holder,
     HolderChange,
+    Login,
     NameKind,
     Past,
     Seen,
@@ -77,6 +78,31 @@ class Holders:
             return await upserting.apply(connection, changes, refusals, (actor, reason))
 
         return await (once(tx) if tx is not None else self._database.retrying(once))
+
+    async def change(
+        self,
+        change: HolderChange,
+        *,
+        expect: str | None = None,
+        new: bool = False,
+        actor: str,
+        reason: str,
+    ) -> tuple[Upserted, Holder]:
+        """Enrol or change one holder; what became of it, and the holder as it then is (H2).
+
+        With ``expect``, a `version_of` or ``*`` for any, only who is there and is still that;
+        with ``new`` only who is not there; else `Conflict` ``precondition_failed``. Raises
+        `Invalid` or `Rejected` ``holder_refused``.
+        """
+        check_voice(actor, reason)
+        refusal = examine(change, zones())
+
+        async def once(connection: Connection) -> tuple[Upserted, Holder]:
+            return await upserting.apply_one(
+                connection, change, refusal, (actor, reason), expect=expect, new=new
+            )
+
+        return await self._database.retrying(once)
 
     async def import_file(
         self,
@@ -164,29 +190,31 @@ class Holders:
         Who is not in the directory is named in the answer. Raises `Invalid` for an instant in
         the future.
         """
+        if isinstance(logins, Mapping):
+            return await self.note([Login(key, when) for key, when in logins.items()])
+        return await self.note(
+            [Login(key, at) for key in ([] if isinstance(logins, str) else logins)]
+        )
+
+    async def note(self, logins: Sequence[Login]) -> Seen:
+        """Note 1 to 10,000 logins, several of one holder too; as `seen` otherwise."""
         check_batch(len(logins))
-        ids = list(logins)
-        if isinstance(logins, str) or not all(id_problem(i) is None for i in ids):
+        if any(id_problem(login.external_id) is not None for login in logins):
             raise Invalid("external_id", "an external id is 1 to 200 printable characters")
-        given = [logins[i] if isinstance(logins, Mapping) else at for i in ids]
-        for wrong in (instant(i) for i in given if i is not None):
+        for wrong in (instant(login.at) for login in logins if login.at is not None):
             if wrong is not None:
                 raise Invalid("instant", f"a login {wrong}")
 
         async def once(connection: Connection) -> Seen:
             now, _ = await store.read_directory(connection)
-            if any(i is not None and i > now for i in given):
+            if any(login.at is not None and login.at > now for login in logins):
                 raise Invalid("instant", "a login lies in the future", now=now.isoformat())
+            ids = list({login.external_id: None for login in logins})
             found = await store.resolve(connection, texts(ids))
-            noted = {
-                found[key].holder_id: when or now
-                for key, when in zip(ids, given, strict=True)
-                if key in found and found[key].listed
-            }
-            if noted:
-                await store.note_logins(connection, noted)
-            strangers = (i for i in ids if i not in found or not found[i].listed)
-            return Seen(len(noted), tuple(strangers))
+            listed = {key: number.holder_id for key, number in found.items() if number.listed}
+            for days in rounds_of(logins, listed, now):
+                await store.note_logins(connection, days)
+            return Seen(len(listed), tuple(key for key in ids if key not in listed))
 
         return await self._database.retrying(once)
 

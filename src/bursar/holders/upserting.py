@@ -22,12 +22,14 @@ from bursar.holders.model import (
     Refusal,
     Unique,
     Upserted,
+    as_error,
     folded,
+    version_of,
 )
 from bursar.platform.arrays import Array, texts
 from bursar.platform.collector import paused_collector
 from bursar.platform.database import Connection
-from bursar.platform.errors import Unavailable
+from bursar.platform.errors import Conflict, Unavailable
 
 _ATTEMPTS: Final = 20
 _SLICE: Final = 2_000
@@ -100,6 +102,50 @@ async def apply(
             if error.diag.constraint_name not in _RACES:
                 raise
     raise Unavailable("contention", f"no success in {_ATTEMPTS} attempts; try again")
+
+
+async def apply_one(
+    connection: Connection,
+    change: HolderChange,
+    refusal: Refusal | None,
+    voice: tuple[str, str],
+    *,
+    expect: str | None,
+    new: bool,
+) -> tuple[Upserted, Holder]:
+    """Apply one change, or raise why not, if the holder is still what it is expected to be.
+
+    The row is locked before its version is looked at: what is compared is what is changed.
+    """
+    if refusal is not None:
+        raise as_error(refusal)
+    await store.begin_change(connection)
+    if expect is not None:
+        await _check_version(connection, change.external_id, expect)
+    [done] = await apply(connection, [change], [None], voice)
+    if done.refusal is not None:
+        raise as_error(done.refusal)
+    holder = await store.find(connection, change.external_id, None)
+    if holder is None:
+        raise Unavailable("contention", "the holder was erased meanwhile; try again")
+    if new and done.outcome != "created":
+        raise Conflict(
+            "precondition_failed", "the holder is there already", version=version_of(holder)
+        )
+    return done, holder
+
+
+async def _check_version(connection: Connection, external_id: str, expect: str) -> None:
+    found = await store.find(connection, external_id, None)
+    if found is not None:
+        locked = await store.lock_holders(connection, [found.holder_id])
+        found = locked.get(external_id)
+    if found is None:
+        raise Conflict("precondition_failed", "there is no such holder", version=None)
+    if expect not in ("*", version := version_of(found)):
+        raise Conflict(
+            "precondition_failed", "the holder has changed since it was read", version=version
+        )
 
 
 async def _apply(

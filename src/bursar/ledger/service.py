@@ -16,7 +16,16 @@ from bursar.ledger.catalogue import Kind
 from bursar.ledger.commands import AnyCommand, Command
 from bursar.ledger.decision.checksum import Seal
 from bursar.ledger.decision.distribution import Distributed, Distribution
-from bursar.ledger.model import MAX_AMOUNT, MAX_BATCH, Asset, Entry, Result, Wallet, WalletKey
+from bursar.ledger.model import (
+    MAX_AMOUNT,
+    MAX_BATCH,
+    Asset,
+    Entry,
+    Hold,
+    Result,
+    Wallet,
+    WalletKey,
+)
 from bursar.ledger.opening import open_database, seal_of
 from bursar.ledger.posting import store
 from bursar.ledger.posting.batch import Order, Poster
@@ -182,6 +191,18 @@ class Ledger:
         async with self.database.snapshot() as connection:
             assets = await self._poster.assets(connection, {one.asset for one in asked})
             return await reading.read_wallets(connection, assets, asked)
+
+    async def wallets(self, holder: str) -> list[Wallet]:
+        """Show all wallets of a holder as they stand at one moment, by asset; raises `Missing`."""
+        async with self.database.snapshot() as connection:
+            number = await reading.find_holder(connection, holder)
+            assets = list((await store.read_assets(connection)).values())
+            return await reading.read_wallets_of(connection, number, holder, assets)
+
+    async def hold(self, holder: str, asset: str, reference: str) -> Hold:
+        """Show one hold, open or ended, as it stands now (L6); raises `Missing`."""
+        async with self._wallet(holder, asset, None) as (connection, _, key, _name):
+            return await reading.read_hold(connection, key, reference)
 
     async def statement(
         self,

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from heapq import merge
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +13,7 @@ from bursar.holders.store_people import read_these
 from bursar.ledger import Entry, Filter, Kind, Ledger
 from bursar.platform.database import Connection
 from bursar.platform.errors import Missing
+from bursar.platform.pages import MAX_PAGE, Page, place_of
 from bursar.programs import store
 from bursar.programs.claims import store as claims
 from bursar.programs.claims.deciding import outages_of
@@ -136,25 +139,48 @@ async def _when(
 
 
 async def read_history(
-    ledger: Ledger, holder_id: int, program: str | None, limit: int
-) -> Sequence[Award]:
-    """List the awards of a holder, the newest first, from the books themselves."""
+    ledger: Ledger, holder_id: int, program: str | None, limit: int, cursor: str | None
+) -> Page[Award]:
+    """List the awards of a holder, the newest first, from the books themselves.
+
+    The cursor says for each asset where its wallet's next entries begin.
+    """
+    limit = min(limit, MAX_PAGE - 1)  # one more is read, to see what came before the last
+    places = {} if cursor is None else _places(cursor)
     names = (program,) if program is not None else await _names(ledger)
-    awards: list[Award] = []
+    books: list[list[tuple[Entry, Award]]] = []
     wanted = Filter(kinds=(Kind.GRANT, Kind.REVERSE), sources=names)
     for asset in await ledger.assets():
         with suppress(Missing):  # no wallet in this asset
             page = await ledger.statement(
-                holder_id=holder_id, asset=asset.code, wanted=wanted, limit=min(limit + 1, 1_000)
+                holder_id=holder_id,
+                asset=asset.code,
+                wanted=wanted,
+                limit=limit + 1,
+                cursor=places.get(asset.code),
             )
-            awards += _awards(page.items, asset.code, limit)
-    awards.sort(key=lambda award: award.at, reverse=True)
-    return awards[:limit]
+            books.append(_awards(page.items, asset.code))
+    merged = merge(*books, key=lambda pair: pair[0].recorded_at, reverse=True)
+    awards = list(islice(merged, limit + 1))
+    for entry, award in awards[:limit]:
+        places[award.asset] = str(entry.seq - 1)
+    following = ",".join(f"{asset}:{place}" for asset, place in sorted(places.items()))
+    shown = tuple(award for _, award in awards[:limit])
+    return Page(shown, following if len(awards) > limit else None)
 
 
-def _awards(entries: Sequence[Entry], asset: str, limit: int) -> list[Award]:
-    older = [*entries[1:], None]
-    return [_award(e, asset, o) for e, o in zip(entries, older, strict=False)][:limit]
+def _places(cursor: str) -> dict[str, str]:
+    """Read a cursor that an earlier page gave; raises `Invalid` ``cursor``."""
+    places: dict[str, str] = {}
+    for part in cursor.split(","):
+        asset, _, place = part.partition(":")
+        places[asset] = str(place_of(place))
+    return places
+
+
+def _awards(entries: Sequence[Entry], asset: str) -> list[tuple[Entry, Award]]:
+    older = [*entries[1:], None] if entries else []
+    return [(e, _award(e, asset, o)) for e, o in zip(entries, older, strict=True)]
 
 
 async def _names(ledger: Ledger) -> tuple[str, ...]:

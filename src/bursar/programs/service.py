@@ -7,7 +7,7 @@ from bursar.holders import Holders
 from bursar.ledger import Ledger
 from bursar.platform.database import Connection
 from bursar.platform.errors import Missing
-from bursar.platform.pages import check_limit
+from bursar.platform.pages import Page, check_limit
 from bursar.programs import definitions, store
 from bursar.programs.claims.claim import ClaimAnswer, claim
 from bursar.programs.due import CHUNK
@@ -157,9 +157,20 @@ class Programs:
         self, holder: str, *, program: str | None = None, limit: int = 50
     ) -> Sequence[Award]:
         """List what programs have given to a holder or taken back, the newest first (P12)."""
+        return (await self.awards(holder, program=program, limit=limit)).items
+
+    async def awards(
+        self,
+        holder: str,
+        *,
+        program: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Award]:
+        """List the same in pages of 1 to 1,000; a page may be shorter though more follow."""
         check_limit(limit)
         found = await self.holders.get(holder)
-        return await read_history(self.ledger, found.holder_id, program, limit)
+        return await read_history(self.ledger, found.holder_id, program, limit, cursor)
 
     async def tick(self) -> TickReport:
         """Make everything that is due now into runs; `Runs.work` does them (P1)."""

@@ -14,6 +14,10 @@ select holder_id, external_id
   from bursar.holder_ids
  where holder_id = any (%(holder_ids)s::bigint[]);
 
+-- name: wallets_of
+-- In which assets a holder has a wallet.
+select asset_id from bursar.wallets where holder_id = %(holder_id)s;
+
 -- name: last_seq_at
 -- The last entry of a wallet recorded by an instant: recorded_at never goes backwards within a
 -- wallet, so halving finds it among a million in twenty steps.

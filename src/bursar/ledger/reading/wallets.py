@@ -80,17 +80,22 @@ async def find_wallet(
 ) -> tuple[WalletKey, str | None]:
     """Find a wallet's key by the app's id or by number; raises `Missing` ``holder_unknown``."""
     if holder is not None:
-        row = None
-        if _is_text(holder):
-            row = await _first(connection, "find_holder", {"external_id": holder})
-        if row is None:
-            raise _no_holder(holder, holder_id)
-        return WalletKey(row[0], asset.asset_id), holder
+        return WalletKey(await find_holder(connection, holder), asset.asset_id), holder
     number = _number(holder_id)
     row = await _first(connection, "find_external_id", {"holder_id": Int8(number)})
     if row is None:
         raise _no_holder(holder, holder_id)
     return WalletKey(number, asset.asset_id), row[0]
+
+
+async def find_holder(connection: Connection, holder: str) -> int:
+    """Find a holder's number by the app's id; raises `Missing` ``holder_unknown``."""
+    row = None
+    if _is_text(holder):
+        row = await _first(connection, "find_holder", {"external_id": holder})
+    if row is None:
+        raise _no_holder(holder, None)
+    return int(row[0])
 
 
 def unknown_asset(code: str) -> Missing:
@@ -142,6 +147,29 @@ async def read_wallets(
     ]
 
 
+async def read_wallets_of(
+    connection: Connection, holder_id: int, holder: str, assets: Sequence[Asset]
+) -> list[Wallet]:
+    """Show a holder's wallets as they stand now, by asset; who has none has an empty list."""
+    rows = await _all(connection, "wallets_of", {"holder_id": Int8(holder_id)})
+    present = {asset_id for (asset_id,) in rows}
+    own = sorted((a for a in assets if a.asset_id in present), key=lambda asset: asset.code)
+    keys = [WalletKey(holder_id, asset.asset_id) for asset in own]
+    positions, now = await read_settled_all(connection, keys)
+    shown = [_shown(positions[k], now, asset, holder) for k, asset in zip(keys, own, strict=True)]
+    return [wallet for wallet in shown if not isinstance(wallet, Missing)]
+
+
+async def read_hold(connection: Connection, key: WalletKey, reference: str) -> Hold:
+    """Show one hold, open or ended, as it stands now; raises `Missing` ``hold_unknown``."""
+    positions, _ = await read_settled_all(connection, [key], [reference])
+    parts = positions[key].parts
+    hold: Hold | None = parts.holds.get(reference) if parts is not None else None
+    if hold is None:
+        raise Missing("hold_unknown", "there is no hold of that reference", hold=reference)
+    return hold
+
+
 async def read_wallet(
     connection: Connection, asset: Asset, key: WalletKey, holder: str | None
 ) -> Wallet:
@@ -180,17 +208,21 @@ def _shown(position: Position, now: datetime, asset: Asset, holder: str | None) 
 
 
 async def read_settled_all(
-    connection: Connection, keys: Collection[WalletKey]
+    connection: Connection, keys: Collection[WalletKey], named: Sequence[str] = ()
 ) -> tuple[Positions, datetime]:
-    """Read wallets and settle them in memory, as the next command would; nothing is written."""
+    """Read wallets and settle them in memory, as the next command would; nothing is written.
+
+    With them come their open lots and holds, and of each wallet the holds ``named`` by reference.
+    """
     now, _ = await store.open_batch(connection, 0)
     positions = await store.read_positions(connection, keys)
     lots = [key for key in keys if positions[key].open_lots]
     holds = [key for key in keys if positions[key].open_holds]
     if lots:
         await store.read_lots(connection, positions, lots, [])
-    if holds:
-        await store.read_holds(connection, positions, holds, [], None)
+    if holds or named:
+        known = [(*key, reference) for key in keys for reference in named]
+        await store.read_holds(connection, positions, holds, known, None)
     for key in {*lots, *holds}:
         seq = positions[key].seq
         settle(Book(now, Seal(), positions, [0]), positions[key], 0)
