@@ -20,6 +20,7 @@ import msgspec
 
 from benchmarks.group_commit import pgbench
 from benchmarks.http_load import BULK, Kind, Load, Told
+from benchmarks.http_server import from_environment
 from benchmarks.peer import make_peer, peer
 from benchmarks.place import ASSET, fill, make_twins, open_ledger, server
 from benchmarks.report import Report, median_of, progress
@@ -208,7 +209,7 @@ def main() -> None:
     """Serve the benchmark's application on a port, in so many processes."""
     port, processes = int(sys.argv[1]), int(sys.argv[2])
     settings = msgspec.structs.replace(load_settings(), port=port, processes=processes)
-    run_server("benchmarks.http_server:from_environment", settings)
+    run_server(from_environment, settings)
 
 
 if __name__ == "__main__":

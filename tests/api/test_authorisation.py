@@ -3,6 +3,7 @@
 A new endpoint needs a row; who may is written here a second time, on purpose.
 """
 
+import asyncio
 import re
 
 import pytest
@@ -123,3 +124,49 @@ async def test_each_credential_opens_what_its_row_says_and_nothing_else(api, as_
         if told != expected:
             found[method, path] = told
     assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("credential", "code"),
+    [
+        (b"Basic YWRhOmFkYQ==", "credential_missing"),
+        (b"Bearer", "credential_missing"),
+        (b"Bearer bsk_nobody", "credential_invalid"),
+        (b"Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJtYXJpYSJ9.", "credential_invalid"),
+        (b"Bearer \xff\xfe", "credential_invalid"),
+    ],
+    ids=["basic", "empty", "unknown", "unsigned", "binary"],
+)
+async def test_what_is_no_credential_of_ours_gets_nowhere(api, credential, code):
+    answer = await api.get("/v1/assets", headers={"authorization": credential})
+    assert (answer.status_code, answer.json()["code"]) == (401, code)
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_a_key_that_was_revoked_gets_nowhere_once_that_is_answered(api, services, as_):
+    assert (await api.get("/v1/runs", headers=as_("viewer"))).status_code == 200
+    [key] = [k for k in await services.access.keys() if k.owner == "viewer"]
+    await services.access.revoke_key(key.key_id, actor="cli:ada", reason="lost")
+    assert (await api.get("/v1/runs", headers=as_("viewer"))).status_code == 401
+
+
+@pytest.fixture
+async def limited(services):
+    """The headers of a key that may ask three times a minute."""
+    made = await services.access.add_key(
+        "slow", "slow", ["viewer"], per_minute=3, actor="cli:ada", reason="a trial"
+    )
+    return {"authorization": f"Bearer {made.secret}"}
+
+
+async def test_who_asks_too_often_is_told_when_to_come_again(api, limited):
+    answers = [await api.get("/v1/assets", headers=limited) for _ in range(5)]
+    assert [a.status_code for a in answers] == [200, 200, 200, 429, 429]
+    assert [a.headers["ratelimit"].split(";")[1] for a in answers[:3]] == ["r=2", "r=1", "r=0"]
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 62
+    assert answers[-1].json()["code"] == "rate_limited"
+
+
+async def test_a_crowd_of_requests_is_counted_one_by_one(api, limited):
+    answers = await asyncio.gather(*(api.get("/v1/assets", headers=limited) for _ in range(40)))
+    assert sorted(a.status_code for a in answers) == [200] * 3 + [429] * 37

@@ -107,6 +107,7 @@ class Gate:
                 took_ms=round(took_s * 1000, 1),
                 request_id=notes["request_id"],
                 actor=caller.actor if caller is not None else None,
+                client=peer[0] if (peer := scope["client"]) else None,
             )
 
 

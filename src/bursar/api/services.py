@@ -13,6 +13,7 @@ from bursar.holders import Holders
 from bursar.ledger import Ledger
 from bursar.operation import Operation
 from bursar.platform.database import Database
+from bursar.platform.errors import Unavailable
 from bursar.platform.migrations import require_schema
 from bursar.platform.settings import Settings
 from bursar.programs.service import Programs
@@ -22,6 +23,9 @@ from bursar.trail import Trail
 _CONNECTIONS: Final = 10
 _DOORS: Final = 2
 """Who calls is asked on connections of its own: a crowd inside must not close the doors."""
+
+_READY_S: Final = 2.0
+"""Whoever asks whether we are ready does not wait for long, and asks again."""
 
 
 class Services:
@@ -62,8 +66,19 @@ class Services:
         return cls(ledger, doors, settings)
 
     async def check(self) -> None:
-        """Make sure that the database answers with a schema that this program may work on."""
-        await asyncio.to_thread(require_schema, self.ledger.database.url)
+        """Make sure that the database answers, soon, with a schema that this program may work on.
+
+        Raises `Unavailable`, `Rejected` ``schema_newer``.
+        """
+        try:
+            async with asyncio.timeout(_READY_S):
+                async with self._doors.connection() as connection:
+                    await connection.execute("select 1")
+                await asyncio.to_thread(require_schema, self.ledger.database.url)
+        except TimeoutError:
+            raise Unavailable(
+                "database_unavailable", f"the database did not answer in {_READY_S:.0f} s"
+            ) from None
 
     async def close(self) -> None:
         """Finish what was accepted, and give the connections back."""

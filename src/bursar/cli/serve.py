@@ -34,6 +34,7 @@ def serve(
 ) -> None:
     """Serve the HTTP API until SIGTERM or Ctrl-C, which lose no accepted request.
 
+    A second signal ends it at once. Of several processes one that dies is put anew.
     Keys come from `bursar key add`. `/health/ready` tells whether it is ready, `/reference` what
     may be asked. It logs on standard error: JSON lines, unless that is a terminal.
     """

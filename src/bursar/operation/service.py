@@ -8,7 +8,9 @@ from bursar import trail
 from bursar.ledger import Checkpoint, Ledger, Report
 from bursar.operation import checking, store
 from bursar.operation.checking import Progress
+from bursar.operation.figures import Figures
 from bursar.operation.model import FORGETTABLE, Forgettable, Forgotten, Verification
+from bursar.operation.store_figures import Past, read_figures
 from bursar.platform.database import Connection
 from bursar.platform.errors import Conflict, Invalid
 from bursar.platform.pages import check_limit
@@ -38,6 +40,16 @@ class Operation:
         self._database = ledger.database
         self._verify_hours = verify_hours
         self._keep_days = keep_days
+        self._past = Past()
+
+    async def figures(self) -> Figures:
+        """Read the figures that operators watch, all of one instant.
+
+        Cheap at any number of holders and entries. The first of a process adds up the house totals
+        of all days, later ones only those of the last two.
+        """
+        async with self._database.snapshot() as connection:
+            return await read_figures(connection, self._past)
 
     async def verify(
         self,

@@ -1,5 +1,6 @@
 """Log lines on standard error: JSON for whoever collects them, plain text on a terminal (O2)."""
 
+import logging
 import sys
 
 import structlog
@@ -21,3 +22,14 @@ def log_to_stderr(level: int, *, as_json: bool = False) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def log_libraries(level: int) -> None:
+    """Let what libraries log from ``level`` on be lines like ours."""
+    logging.basicConfig(level=level, handlers=[_Ours()], force=True)
+
+
+class _Ours(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        tell = structlog.get_logger(record.name).log
+        tell(record.levelno, "library", said=record.getMessage(), exc_info=record.exc_info)

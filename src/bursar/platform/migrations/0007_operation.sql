@@ -30,6 +30,7 @@ create table bursar.workers (
 ) with (fillfactor = 50);
 
 -- What is counted for the metrics is found without reading the past.
+create index house_totals_by_day on bursar.house_totals (day);
 create index runs_by_start on bursar.runs (started_at);
 create index runs_of_program on bursar.runs (program_id, run_id);
 create index run_failures_open on bursar.run_failures (run_id) where resolved_at is null;
