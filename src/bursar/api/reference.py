@@ -193,7 +193,7 @@ def _answers(document: Mapping[str, Any], responses: Mapping[str, Schema]) -> st
             bad.append(f"<li><b>{status}</b> {_inline(about)}</li>")
             continue
         contents: Schema = told.get("content", {})
-        content = next(iter(contents.values()), {})
+        content: Schema = next(iter(contents.values()), {})
         kind = _type(content["schema"]) if content.get("schema") else escape(", ".join(contents))
         good.append(
             f'<p class="answer"><b>{status}</b> {_inline(told["description"])}: {kind}</p>'
