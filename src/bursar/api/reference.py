@@ -192,8 +192,9 @@ def _answers(document: Mapping[str, Any], responses: Mapping[str, Schema]) -> st
             about = document["components"]["responses"][name]["description"]
             bad.append(f"<li><b>{status}</b> {_inline(about)}</li>")
             continue
-        ((media, content),) = told.get("content", {"": {}}).items()
-        kind = _type(content["schema"]) if content.get("schema") else escape(media)
+        contents: Schema = told.get("content", {})
+        content: Schema = next(iter(contents.values()), {})
+        kind = _type(content["schema"]) if content.get("schema") else escape(", ".join(contents))
         good.append(
             f'<p class="answer"><b>{status}</b> {_inline(told["description"])}: {kind}</p>'
             + (_sample(content["example"], folded=True) if "example" in content else "")
