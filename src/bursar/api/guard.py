@@ -24,8 +24,10 @@ async def authorize(
     Every handler names its scopes in ``opt``; one that does not is closed to all.
     """
     scopes: Scopes | None = handler.opt.get("scopes")
-    if scopes is not EVERYBODY:
-        await admit(connection.scope, connection.app.state.services, scopes or frozenset())
+    services: Services = connection.app.state.services
+    opened = handler.opt.get("open_by_setting", False) and services.settings.open_metrics
+    if scopes is not EVERYBODY and not opened:
+        await admit(connection.scope, services, scopes or frozenset())
 
 
 async def admit(scope: Any, services: Services, scopes: Scopes) -> Caller:

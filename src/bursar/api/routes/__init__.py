@@ -5,9 +5,13 @@ from typing import Final
 from litestar.handlers import BaseRouteHandler
 
 from bursar.api.routes import (
+    access,
     assets,
     economy,
     grants,
+    holders,
+    holds,
+    mine,
     operation,
     postings,
     programs,
@@ -21,11 +25,15 @@ ROUTES: Final[list[BaseRouteHandler]] = [
     *system.ROUTES,
     *assets.ROUTES,
     *postings.ROUTES,
+    *holders.ROUTES,
     *wallets.ROUTES,
+    *holds.ROUTES,
+    *mine.ROUTES,
     *programs.ROUTES,
     *runs.ROUTES,
     *grants.ROUTES,
     *economy.ROUTES,
     *operation.ROUTES,
+    *access.ROUTES,
     *reference.ROUTES,
 ]

@@ -1,6 +1,5 @@
 """Movements: one command, a batch of them, and the journal (L2, L3, L9)."""
 
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -13,6 +12,7 @@ from bursar.api.call import Call
 from bursar.api.scopes import APPS, READERS
 from bursar.api.services import Services
 from bursar.api.wire.entries import EntryPage, Outcome, Receipt, entry_view, outcome_of
+from bursar.api.wire.postings import PostingView, posting_view
 from bursar.ledger import MAX_BATCH, AnyCommand, Kind, Refusal, Status
 from bursar.ledger.model import as_error
 from bursar.platform.errors import Invalid, Missing
@@ -120,29 +120,13 @@ async def read_journal(
     return EntryPage(items=items, cursor=page.cursor)
 
 
-class PostingView(msgspec.Struct, frozen=True, kw_only=True):
-    """A set of entries written in one transaction, by one actor, for one reason."""
-
-    posting_id: int
-    recorded_at: datetime
-    entries: int
-    actor: str
-    reason: str
-
-
 @get("/v1/postings/{posting_id:int}", opt={"scopes": READERS}, tags=["Postings"])
 async def show_posting(request: Call, posting_id: int) -> PostingView:
     """Tell who made a posting, and why."""
     found = (await request.services.ledger.postings([posting_id])).get(posting_id)
     if found is None:
         raise Missing("posting_unknown", f"there is no posting {posting_id}", posting=posting_id)
-    return PostingView(
-        posting_id=found.posting_id,
-        recorded_at=found.recorded_at,
-        entries=found.entries,
-        actor=found.actor,
-        reason=found.reason,
-    )
+    return posting_view(found)
 
 
 def read_command(body: bytes, key: str | None) -> AnyCommand:

@@ -1,0 +1,39 @@
+"""Movements that have an endpoint of their own: made into a command, and answered as one."""
+
+from typing import Any, Final
+
+from litestar import Response
+
+from bursar.api.call import Call
+from bursar.api.wire.entries import Receipt, entry_view
+from bursar.ledger import AnyCommand, Status
+from bursar.platform.errors import Invalid
+
+REASON: Final = "over HTTP"
+ANSWERS: Final = {200: Receipt, 201: Receipt}
+"""201 for what was done now, 200 for what was in the books already."""
+
+
+async def move(request: Call, command: AnyCommand) -> Response[Receipt]:
+    """Do one command, once; raises its refusal."""
+    result = await request.services.ledger.submit(
+        command, actor=request.caller.actor, reason=command.reason or REASON
+    )
+    view = entry_view(result.unwrap(), asset=command.asset, holder=command.holder)
+    status = 201 if result.status is Status.APPLIED else 200
+    return Response(Receipt(status=result.status, entry=view), status_code=status)
+
+
+def named(request: Call, reference: str | None, **fields: Any) -> dict[str, Any]:
+    """Name a movement by its own reference, else by the `Idempotency-Key`.
+
+    Raises `Invalid` ``reference_missing``: what has no name could not be sent again.
+    """
+    found = reference or request.idempotency_key
+    if found is None:
+        raise Invalid(
+            "reference_missing",
+            "a movement has a reference, or an Idempotency-Key: sent again it is the same one",
+            field="reference",
+        )
+    return {"reference": found, **fields}
