@@ -57,10 +57,35 @@ WORDS: Final[Mapping[str, Any]] = {
     "replayed": 0,
     "refused": 0,
     "group": None,
+    "program": "monthly",
+    "period": "2026-03",
+    "run": "run_7",
+    "target_run": None,
+    "started_by": "api:ada",
+    "approved_by": "api:ben",
+    "decided_by": "api:ben",
+    "resolved_by": None,
+    "author": "api:ada",
+    "note": "waits for approval",
+    "name": "monthly",
+    "formula": "50 + 10 * streak",
+    "sha256": "9b74c9897bac770ffc029102a200c5de9b74c9897bac770ffc029102a200c5de",
+    "hash": "9b74c9897bac770ffc029102a200c5de",
+    "text": "economy: club\n",
+    "effect": "the monthly amount rises from 50 to 60",
+    "raises": ["programs.monthly.amount"],
+    "kind": "day_ceiling",
+    "subject": "run_7",
+    "act": "run.approve",
+    "begun": ["run_7"],
+    "waiting": [],
+    "starts": "2026-01-01",
 }
 """What stands in a field of this name, wherever it occurs."""
 
 ELSEWHERE: Final[Mapping[tuple[str, str], Any]] = {
+    ("MoveOf", "to"): "2026-03-02T09:00:00Z",
+    ("PeriodView", "key"): "2026-03",
     ("Health", "status"): "ok",
     ("Receipt", "status"): "applied",
     ("EntryView", "kind"): "spend",
@@ -108,6 +133,8 @@ def example_of(
             return rest.get("minimum", 1)
         case {"type": "boolean"}:
             return False
+        case {"format": "date"}:
+            return "2026-03-01"
         case {"format": "date-time"}:
             return WORDS["at"]
         case {"type": "string"}:

@@ -302,7 +302,7 @@ def _failures(operation: _Operation, *, known: bool) -> list[int]:
     if known:
         statuses += [401, 403, 429]
     writes = operation.method != "get"
-    if writes or any(place == "path" for _, place, *_ in operation.parameters):
+    if writes or {name for name, *_ in operation.parameters} - {"limit", "cursor"}:
         statuses.append(404)
     if writes:
         statuses += [409, 422]

@@ -92,5 +92,6 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "status": "Only holders of this status.",
     "tier": "Only holders of this tier.",
     "verified": "Only holders who are, or are not, verified.",
+    "resolved": "Whether what is resolved is listed, too.",
     "erased": "Whether erased holders are listed, too.",
 }
