@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Request
+from litestar.exceptions import InternalServerException
 from litestar.types import Receive
 
 from bursar.access import Caller
@@ -30,10 +31,12 @@ class Call(Request[Any, Any, Any]):
         return {k: read_segment(v) if isinstance(v, str) else v for k, v in found}
 
     async def body(self) -> bytes:
-        """Read the body; raises `Invalid` ``request_invalid`` for what is no UTF-8."""
-        body = await super().body()
+        """Read the body; raises `Invalid`: no UTF-8 ``request_invalid``, or ``body_cut_off``."""
         try:
+            body = await super().body()
             body.decode()
+        except InternalServerException:  # the framework's word for a client that went away
+            raise cut_off() from None
         except UnicodeDecodeError:
             raise Invalid("request_invalid", "the body is not UTF-8") from None
         return body
@@ -108,8 +111,13 @@ async def read_body(receive: Receive, most: int) -> bytes:
         if size > most:
             raise too_large(most)
     if message["type"] != "http.request":
-        raise Invalid("body_cut_off", "the client went away before its body was here")
+        raise cut_off()
     return b"".join(parts)
+
+
+def cut_off() -> Invalid:
+    """Say that a body did not come to its end."""
+    return Invalid("body_cut_off", "the client went away before its body was here")
 
 
 def too_large(most: int) -> Invalid:

@@ -84,6 +84,8 @@ WORDS: Final[Mapping[str, Any]] = {
 """What stands in a field of this name, wherever it occurs."""
 
 ELSEWHERE: Final[Mapping[tuple[str, str], Any]] = {
+    ("MoveOf", "to"): "2026-03-02T09:00:00Z",
+    ("PeriodView", "key"): "2026-03",
     ("Health", "status"): "ok",
     ("Receipt", "status"): "applied",
     ("EntryView", "kind"): "spend",
@@ -138,6 +140,8 @@ def example_of(
             return rest.get("minimum", 1)
         case {"type": "boolean"}:
             return False
+        case {"format": "date"}:
+            return "2026-03-01"
         case {"format": "date-time"}:
             return WORDS["at"]
         case {"type": "string"}:

@@ -300,11 +300,8 @@ def _failures(operation: _Operation, *, known: bool) -> list[int]:
     """List the statuses of what an endpoint may refuse."""
     statuses = [400, 503]
     if known:
-        statuses += [401, 403, 429]
-    writes = operation.method != "get"
-    if writes or any(place == "path" for _, place, *_ in operation.parameters):
-        statuses.append(404)
-    if writes:
+        statuses += [401, 403, 404, 429]
+    if operation.method != "get":
         statuses += [409, 422]
     if operation.body is not None:
         statuses += [408, 413]

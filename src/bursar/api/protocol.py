@@ -220,7 +220,7 @@ class _Answering:
 
     def _flush(self) -> None:
         parts, self._parts = self._parts, []
-        if parts:
+        if parts and not self._transport.is_closing():  # nobody is there to read it, else
             self._transport.write(b"".join(parts))
 
 

@@ -192,11 +192,12 @@ def _answers(document: Mapping[str, Any], responses: Mapping[str, Schema]) -> st
             about = document["components"]["responses"][name]["description"]
             bad.append(f"<li><b>{status}</b> {_inline(about)}</li>")
             continue
-        contents: Schema = told.get("content", {})
-        content: Schema = next(iter(contents.values()), {})
+        contents = told.get("content", {})
+        content = contents.get("application/json", {})
         kind = _type(content["schema"]) if content.get("schema") else escape(", ".join(contents))
+        means = _inline(told["description"]) + (f": {kind}" if kind else "")
         good.append(
-            f'<p class="answer"><b>{status}</b> {_inline(told["description"])}: {kind}</p>'
+            f'<p class="answer"><b>{status}</b> {means}</p>'
             + (_sample(content["example"], folded=True) if "example" in content else "")
         )
     problem = f'<a href="#type-Problem">problem</a>: <ul class="bad">{"".join(bad)}</ul>'
