@@ -239,6 +239,14 @@ async def test_an_answer_that_makes_no_sense_is_broken(content: bytes) -> None:
     assert caught.value.idempotency_key
 
 
+async def test_an_answer_without_words_is_none_where_none_is_expected() -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(204))
+    async with AsyncClient("http://bursar.test", "key", transport=transport) as client:
+        await client.operation.resolve_alert(7, reason="mended")
+        with pytest.raises(Broken):
+            await client.assets.all()
+
+
 async def test_what_a_newer_server_says_besides_is_ignored() -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(201, json=RECEIPT))
     async with AsyncClient("http://bursar.test", "key", transport=transport) as client:

@@ -19,6 +19,7 @@ from bursar.platform.place import find, reach_owner
 from bursar.platform.postgres import Server
 from bursar.platform.settings import Settings
 from tests.conftest import Database
+from tests.support.assets import put_asset
 from tests.support.pooler import PROGRAM, Pooler, pooler_before
 from tests.support.postgres import role_url
 
@@ -89,7 +90,7 @@ async def test_a_role_without_the_settings_is_refused_and_the_error_mends_it(
     with psycopg.connect(database.owner_url, autocommit=True) as owner:
         owner.execute(str(caught.value.fields["sql"]))
     async with await Ledger.open(settings=settings) as ledger:
-        await ledger.add_asset("coins")
+        assert await ledger.assets() == []
         async with ledger.database.connection() as connection:
             row = await (await connection.execute("select session_user, current_user")).fetchone()
     assert row == (login, "bursar_service")
@@ -141,7 +142,7 @@ async def test_the_ledger_works_through_it_from_two_processes_at_once(pooled: Se
         await Ledger.open(settings=pooled) as one,
         await Ledger.open(settings=pooled) as two,
     ):
-        await one.add_asset("coins")
+        put_asset(str(pooled.database_owner_url))
 
         async def live(name: str, number: int) -> None:
             here, there = (one, two) if number % 2 else (two, one)
@@ -206,7 +207,7 @@ async def test_nothing_is_left_on_the_sessions_for_strangers(
 ) -> None:
     url = pooler.url(login, database.name)
     async with await Ledger.open(settings=pooled) as ledger:
-        await ledger.add_asset("coins")
+        put_asset(database.owner_url)
         credit = Credit(holder="ada", asset="coins", amount=1, reference="1")
         for _ in range(10):
             await ledger.submit(credit, actor="a", reason="r")

@@ -274,7 +274,10 @@ def _answer(
         headers[name] = {"description": about, "required": True, "schema": {"type": "string"}}
     told: Schema = {"description": _MEANS.get(status, "What was asked for"), "headers": headers}
     if isinstance(kind, str):
-        told["content"] = {kind: {"schema": {} if kind == _JSON else {"type": "string"}}}
+        told["content"] = {
+            media: {"schema": {} if media == _JSON else {"type": "string"}}
+            for media in kind.split(", ")
+        }
     elif kind is not None:
         schema = types.of(kind)
         told["content"] = {_JSON: {"schema": schema, "example": example_of(schema, components)}}

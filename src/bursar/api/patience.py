@@ -17,19 +17,19 @@ class Turnstile:
     """Lets so many long requests of a process in, so that they never hold every connection."""
 
     def __init__(self, places: int = 4) -> None:
-        self._places = places
+        self.free = places
 
     def enter(self) -> None:
         """Take a place, which `leave` gives back; raises `Unavailable` ``too_many_long``."""
-        if self._places == 0:
+        if self.free == 0:
             raise Unavailable(
                 "too_many_long", "previews, plans and exports are under way: try again later"
             )
-        self._places -= 1
+        self.free -= 1
 
     def leave(self) -> None:
         """Give the place back."""
-        self._places += 1
+        self.free += 1
 
 
 async def patiently(

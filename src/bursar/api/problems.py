@@ -83,6 +83,8 @@ def headers_of(problem: Problem) -> dict[str, str]:
     """Say what a client should know before it reads the body."""
     if problem.status == 401:
         return {"www-authenticate": 'Bearer realm="bursar"'}
+    if problem.status == 413:
+        return {"connection": "close"}  # rather than to read on to the end of the body
     if problem.status in (429, 503):
         return {"retry-after": str(problem.fields.get("retry_after_s", 1))}
     if problem.status == 405 and (allowed := problem.fields.get("allow")):

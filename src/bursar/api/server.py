@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 import msgspec
+import structlog
 import uvicorn
 from litestar.types import ASGIApp
 
@@ -18,6 +19,8 @@ from bursar.api.protocol import BoundedProtocol
 from bursar.api.services import Services
 from bursar.platform.errors import BursarError, Invalid, Unavailable
 from bursar.platform.settings import Settings
+
+_log: Final = structlog.get_logger("bursar.api")
 
 _SHUTDOWN_S: Final = 30
 _IDLE_S: Final = 75
@@ -29,7 +32,10 @@ def make(where: str | None, settings: Settings) -> ASGIApp:
     """Make the application of one process."""
 
     async def open_services() -> Services:
-        return await Services.open(where, settings)
+        services = await Services.open(where, settings)
+        if not await services.access.keys():
+            _log.warning("no_keys", hint="bursar key add --scope admin --owner YOU --name first")
+        return services
 
     return behind_gate(application(open_services, settings), settings)
 

@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Final, Self
 
 from bursar.access import Access, Limiter
+from bursar.api.background import Background
 from bursar.api.patience import Turnstile
 from bursar.economy.clock import TestClock
 from bursar.economy.service import EconomyService
 from bursar.holders import Holders
 from bursar.ledger import Ledger
+from bursar.operation import Operation
 from bursar.platform.database import Database
 from bursar.platform.errors import Unavailable
+from bursar.platform.migrations import require_schema
 from bursar.platform.settings import Settings
 from bursar.programs.service import Programs
 from bursar.programs.switches import Switches
@@ -44,7 +47,12 @@ class Services:
         )
         self.limiter = Limiter(doors)
         self.trail = Trail(ledger.database)
+        self.operation = Operation(
+            ledger, verify_hours=settings.verify_hours, keep_days=settings.keep_days
+        )
         self.turnstile = Turnstile()
+        self._looking: asyncio.Future[int] | None = None
+        self.background = Background()
 
     @classmethod
     async def open(cls, where: str | Path | None, settings: Settings) -> Self:
@@ -59,17 +67,24 @@ class Services:
         return cls(ledger, doors, settings)
 
     async def check(self) -> None:
-        """Make sure that the database answers, and soon; raises `Unavailable`."""
-        try:
-            async with asyncio.timeout(_READY_S), self._doors.connection() as connection:
-                await connection.execute("select 1")
-        except TimeoutError:
+        """Make sure that the database answers soon, with a schema that this program may work on.
+
+        One look serves all who ask meanwhile. Raises what `require_schema` raises.
+        """
+        if self._looking is None or self._looking.done():
+            look = asyncio.to_thread(require_schema, self._doors.url)
+            self._looking = asyncio.ensure_future(look)
+            self._looking.add_done_callback(lambda done: done.cancelled() or done.exception())
+        seen, _ = await asyncio.wait([self._looking], timeout=_READY_S)
+        if not seen:
             raise Unavailable(
                 "database_unavailable", f"the database did not answer in {_READY_S:.0f} s"
-            ) from None
+            )
+        self._looking.result()
 
     async def close(self) -> None:
         """Finish what was accepted, and give the connections back."""
+        await self.background.close()
         await self.access.close()
         await self.limiter.close()
         await self._doors.close()

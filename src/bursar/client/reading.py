@@ -27,7 +27,7 @@ def read(answer: httpx.Response, kind: type[T]) -> T:
         raise error_of(answer)
     try:
         decoder: msgspec.json.Decoder[T] = _decoder(kind)  # type: ignore[arg-type]
-        found = decoder.decode(answer.content)
+        found = decoder.decode(answer.content or b"null")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Broken(
             "answer_unreadable",

@@ -74,6 +74,7 @@ class EconomyService:
         actor: str,
         reason: str,
         expect: str | None = None,
+        base: int | None = None,
         rename: bool = False,
         file: str = FILE,
     ) -> Applied:
@@ -81,7 +82,8 @@ class EconomyService:
 
         A text that raises a limit waits, all of it, until a second person approves (P10); one that
         waited before is then overtaken. With ``expect``, a plan's hash, only what that plan showed
-        is applied. Raises `Invalid` ``economy_invalid``; `Conflict` ``economy_moved``; `Rejected`
+        is applied; with ``base`` only while that version is in force, 0 for none. Raises `Invalid`
+        ``economy_invalid``; `Conflict` ``economy_moved``, ``precondition_failed``; `Rejected`
         ``economy_name``, ``economy_sandbox``, ``economy_scale``, and what programs refuse.
         """
         economy = parse(content, file)
@@ -94,13 +96,19 @@ class EconomyService:
             found = await _same_text(connection, digest)
             if found is not None:
                 return Applied(found, unchanged=True)
-            base, before = await _in_force(connection)
-            if expect is not None and expect != _plan_hash(base, digest):
+            now, before = await _in_force(connection)
+            if base is not None and base != now:
+                raise Conflict(
+                    "precondition_failed",
+                    f"version {now} is in force, not {base}: look at it first",
+                    version=now,
+                )
+            if expect is not None and expect != _plan_hash(now, digest):
                 raise Conflict(
                     "economy_moved",
                     "this is not the file that the plan was made of, or another was applied since: "
                     "plan again",
-                    base=base,
+                    base=now,
                 )
             await self._check(connection, economy, before, rename=rename)
             if waits := bool(await _raises(connection, economy, before)):
@@ -118,7 +126,7 @@ class EconomyService:
                 reason=reason,
             )
             await _record(
-                connection, "economy.apply", version, (actor, reason), base, before, overtaken
+                connection, "economy.apply", version, (actor, reason), now, before, overtaken
             )
             return Applied(version, unchanged=False)
 

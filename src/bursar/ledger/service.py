@@ -10,6 +10,7 @@ from typing import Literal, Self
 import msgspec
 
 from bursar.ledger.audit import export, verify
+from bursar.ledger.audit.export import Format, Pieces
 from bursar.ledger.audit.findings import Checkpoint, Report
 from bursar.ledger.catalogue import Kind
 from bursar.ledger.commands import AnyCommand, Command
@@ -299,6 +300,10 @@ class Ledger:
     async def export(self, format: export.Format, write: export.Write) -> int:  # noqa: A002
         """Write the whole journal as ``beancount`` or ``csv``; returns its entries (L11)."""
         return await export.export(self.database, format, write)
+
+    def pieces(self, format: Format) -> Pieces:  # noqa: A002
+        """Take the whole journal out as `export` does, but piece by piece; close it (L11)."""
+        return export.pieces(self.database, format)
 
     @asynccontextmanager
     async def _wallet(

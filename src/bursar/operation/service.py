@@ -1,7 +1,8 @@
 """Operation: everything that may be asked of it, one method each (O2)."""
 
+from collections.abc import Coroutine
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from bursar import trail
 from bursar.ledger import Checkpoint, Ledger, Report
@@ -9,13 +10,14 @@ from bursar.operation import checking, store
 from bursar.operation.checking import Progress
 from bursar.operation.model import FORGETTABLE, Forgettable, Forgotten, Verification
 from bursar.platform.database import Connection
-from bursar.platform.errors import Invalid
+from bursar.platform.errors import Conflict, Invalid
 from bursar.platform.pages import check_limit
 from bursar.platform.voice import check_voice
 
 _SELF: Final = "system:worker"
 _BATCH: Final = 20_000
 _LEAST_DAYS: Final = 31
+_NEWEST: Final = 100
 
 
 class Operation:
@@ -64,6 +66,23 @@ class Operation:
             resume=resume,
             progress=progress,
         )
+
+    async def start_verify(
+        self, *, actor: str, reason: str
+    ) -> tuple[Verification, Coroutine[Any, Any, Report]]:
+        """Begin a check of all the books; returns its record, and the work that is to be awaited.
+
+        While one is under way in any process it is a `Conflict` ``verification_under_way``. What is
+        broken off a worker goes on with.
+        """
+        check_voice(actor, reason)
+        async with self._database.transaction() as connection:
+            claimed = await store.claim_check(connection, hours=0, actor=actor, reason=reason)
+            if claimed is None:
+                raise Conflict("verification_under_way", "the books are being checked: wait for it")
+            newest = await store.read_checks(connection, _NEWEST)
+        [record] = [one for one in newest if one.verification_id == claimed[0]]
+        return record, checking.check(self.ledger, record.verification_id, workers=1)
 
     async def verify_if_due(self) -> Report | None:
         """Check all the books if it is time and no other process does; None if not.

@@ -6,7 +6,9 @@ from litestar.handlers import BaseRouteHandler
 
 from bursar.api.routes import (
     assets,
+    economy,
     grants,
+    operation,
     postings,
     programs,
     reference,
@@ -23,5 +25,7 @@ ROUTES: Final[list[BaseRouteHandler]] = [
     *programs.ROUTES,
     *runs.ROUTES,
     *grants.ROUTES,
+    *economy.ROUTES,
+    *operation.ROUTES,
     *reference.ROUTES,
 ]

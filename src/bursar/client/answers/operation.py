@@ -61,10 +61,42 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     after: dict[str, Any] | None = None
 
 
-class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """How a verification of the books stands, or how it ended."""
+class Declared(msgspec.Struct, frozen=True, kw_only=True):
+    """What a declaration did: wallets and holds given more time, lots given back."""
 
-    state: str = ""
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    findings: int | None = None
+    outage_id: int
+    extended: int = 0
+    given_back: int = 0
+    amount: int = 0
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """A check of the books; ``sound`` once it has ended and found nothing."""
+
+    verification: int
+    began_at: datetime
+    ended_at: datetime | None
+    sound: bool
+    found: int
+    wallets: int = 0
+    entries: int = 0
+    unverifiable: int = 0
+    part: bool = False
+    seen_at: datetime | None = None
+    actor: str = ""
+    reason: str = ""
+
+
+class Verifications(msgspec.Struct, frozen=True, kw_only=True):
+    """Checks of the books, the newest first."""
+
+    items: list[Verification]
+
+
+class Ticked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tick has made: runs begun, runs that wait for a person, holders tried again."""
+
+    begun: list[str] = []
+    waiting: list[str] = []
+    retried: int = 0
+    more: bool = False

@@ -183,13 +183,11 @@ class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
-    """One text of the economy file that was handed in; ``etag`` is for applying upon it."""
+    """One text of the economy file that was handed in, but for the text itself."""
 
     version: int
     name: str
     state: str
-    etag: str | None = None
-    text: str = ""
     sha256: str = ""
     made_at: datetime | None = None
     actor: str = ""
@@ -197,6 +195,13 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     applied_at: datetime | None = None
     decided_by: str | None = None
     decided_at: datetime | None = None
+
+
+class VersionText(Version, frozen=True, kw_only=True):
+    """A version with its text; ``etag``, of the one in force, is for applying upon it."""
+
+    text: str
+    etag: str | None = None
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -247,7 +252,8 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True):
-    """The economy's clock; a sandbox's may have been moved ahead."""
+    """The economy's clock; a sandbox's has been moved ahead by ``offset_s`` seconds."""
 
     now: datetime
+    offset_s: int = 0
     sandbox: bool = False

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bursar.client.answers.programs import Applied, Clock, Plan, Version
+from bursar.client.answers.programs import Applied, Clock, Plan, Version, VersionText
 from bursar.client.asking import said
 from bursar.client.asynchronous.connection import Connection
 from bursar.client.asynchronous.pages import PAGE_SIZE, Pages
@@ -14,22 +14,25 @@ class EconomyCalls:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def get(self) -> Version:
+    async def get(self) -> VersionText:
         """Show the version in force; raises `Missing` where there is none."""
-        return await self._connection.get(Version, "economy")
+        return await self._connection.get(VersionText, "economy")
 
     def versions(self, *, page_size: int = PAGE_SIZE, cursor: str | None = None) -> Pages[Version]:
         """List the versions, the newest first."""
         path = ("economy", "versions")
         return Pages(self._connection, Version, *path, query={}, page_size=page_size, cursor=cursor)
 
-    async def version(self, number: int) -> Version:
+    async def version(self, number: int) -> VersionText:
         """Show a version."""
-        return await self._connection.get(Version, "economy", "versions", number)
+        return await self._connection.get(VersionText, "economy", "versions", number)
 
-    async def plan(self, text: str, *, rename: bool = False) -> Plan:
-        """Tell what would become of a text if it were applied now; nothing is written."""
-        body = {"text": text, "rename": rename}
+    async def plan(self, text: str, *, rename: bool = False, costs: bool = True) -> Plan:
+        """Tell what would become of a text if it were applied now; nothing is written.
+
+        Without ``costs`` it is not told what next periods would cost, which looks at every holder.
+        """
+        body = {"text": text, "rename": rename, "costs": costs}
         return await self._connection.post(Plan, "economy", "plan", body=body)
 
     async def apply(

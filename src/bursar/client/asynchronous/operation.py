@@ -1,16 +1,18 @@
 """Running it: health, alerts, outages, the audit trail, verification."""
 
 from datetime import datetime
-from typing import Any
 
 from bursar.client.answers.operation import (
     Act,
     Alert,
     Alerts,
+    Declared,
     Health,
     Outage,
     Outages,
+    Ticked,
     Verification,
+    Verifications,
 )
 from bursar.client.asking import Ask, said
 from bursar.client.asynchronous.connection import Connection
@@ -65,16 +67,16 @@ class OperationCalls:
         """Tell whether requests can be served; raises `Unavailable`."""
         return await self._connection.send(Health, Ask(method="GET", path="/health/ready"))
 
-    async def alerts(self) -> list[Alert]:
-        """List what waits for an operator."""
-        return (await self._connection.get(Alerts, "alerts")).items
+    async def alerts(self, *, resolved: bool = False, limit: int = 100) -> list[Alert]:
+        """List what waits for an operator; with ``resolved`` the others too."""
+        query = {"resolved": resolved, "limit": limit}
+        return (await self._connection.get(Alerts, "alerts", query=query)).items
 
-    async def resolve_alert(self, alert_id: int, *, reason: str) -> Alert:
-        """Say that a matter is settled."""
+    async def resolve_alert(self, alert_id: int, *, reason: str) -> None:
+        """Say that a matter is settled; if it comes up again it is a new one."""
         body = {"reason": reason}
-        return await self._connection.post(
-            Alert, "alerts", alert_id, "resolve", body=body, safe=False
-        )
+        path = ("alerts", alert_id, "resolve")
+        await self._connection.post(type(None), *path, body=body, safe=False)
 
     async def outages(self) -> list[Outage]:
         """List windows in which holders could not act."""
@@ -82,19 +84,24 @@ class OperationCalls:
 
     async def declare_outage(
         self, starts_at: datetime, ends_at: datetime, *, reason: str
-    ) -> Outage:
-        """Declare a window in which holders could not act."""
+    ) -> Declared:
+        """Declare that holders could not act between two instants, and make it good to them.
+
+        The same again is safe: nothing is given back twice.
+        """
         body = said(starts_at=starts_at, ends_at=ends_at, reason=reason)
-        return await self._connection.post(Outage, "outages", body=body, safe=False)
+        return await self._connection.post(Declared, "outages", body=body)
 
-    async def verification(self) -> Verification:
-        """Tell how the last verification of the books ended, or how it stands."""
-        return await self._connection.get(Verification, "verification")
+    async def verifications(self, *, limit: int = 1) -> list[Verification]:
+        """Show the latest check of the books; with ``limit`` those before it too."""
+        query = {"limit": limit}
+        return (await self._connection.get(Verifications, "verification", query=query)).items
 
-    async def verify(self) -> Verification:
-        """Start a verification of the books."""
-        return await self._connection.post(Verification, "verification", body={}, safe=False)
+    async def verify(self, *, reason: str) -> Verification:
+        """Start a check of all the books; `verifications` tells what has come of it."""
+        body = {"reason": reason}
+        return await self._connection.post(Verification, "verification", body=body, safe=False)
 
-    async def tick(self) -> dict[str, Any]:
-        """Begin what is due, as a worker does by itself."""
-        return await self._connection.post(dict[str, Any], "tick", body={})
+    async def tick(self) -> Ticked:
+        """Make what is due now into runs, as a worker does by itself; workers do the runs."""
+        return await self._connection.post(Ticked, "tick", body={})

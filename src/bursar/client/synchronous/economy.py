@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bursar.client.answers.programs import Applied, Clock, Plan, Version
+from bursar.client.answers.programs import Applied, Clock, Plan, Version, VersionText
 from bursar.client.asking import said
 from bursar.client.synchronous.connection import Connection
 from bursar.client.synchronous.pages import PAGE_SIZE, Pages
@@ -14,22 +14,25 @@ class EconomyCalls:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def get(self) -> Version:
+    def get(self) -> VersionText:
         """Show the version in force; raises `Missing` where there is none."""
-        return self._connection.get(Version, "economy")
+        return self._connection.get(VersionText, "economy")
 
     def versions(self, *, page_size: int = PAGE_SIZE, cursor: str | None = None) -> Pages[Version]:
         """List the versions, the newest first."""
         path = ("economy", "versions")
         return Pages(self._connection, Version, *path, query={}, page_size=page_size, cursor=cursor)
 
-    def version(self, number: int) -> Version:
+    def version(self, number: int) -> VersionText:
         """Show a version."""
-        return self._connection.get(Version, "economy", "versions", number)
+        return self._connection.get(VersionText, "economy", "versions", number)
 
-    def plan(self, text: str, *, rename: bool = False) -> Plan:
-        """Tell what would become of a text if it were applied now; nothing is written."""
-        body = {"text": text, "rename": rename}
+    def plan(self, text: str, *, rename: bool = False, costs: bool = True) -> Plan:
+        """Tell what would become of a text if it were applied now; nothing is written.
+
+        Without ``costs`` it is not told what next periods would cost, which looks at every holder.
+        """
+        body = {"text": text, "rename": rename, "costs": costs}
         return self._connection.post(Plan, "economy", "plan", body=body)
 
     def apply(

@@ -1,16 +1,18 @@
 """Running it: health, alerts, outages, the audit trail, verification."""
 
 from datetime import datetime
-from typing import Any
 
 from bursar.client.answers.operation import (
     Act,
     Alert,
     Alerts,
+    Declared,
     Health,
     Outage,
     Outages,
+    Ticked,
     Verification,
+    Verifications,
 )
 from bursar.client.asking import Ask, said
 from bursar.client.synchronous.connection import Connection
@@ -65,32 +67,39 @@ class OperationCalls:
         """Tell whether requests can be served; raises `Unavailable`."""
         return self._connection.send(Health, Ask(method="GET", path="/health/ready"))
 
-    def alerts(self) -> list[Alert]:
-        """List what waits for an operator."""
-        return (self._connection.get(Alerts, "alerts")).items
+    def alerts(self, *, resolved: bool = False, limit: int = 100) -> list[Alert]:
+        """List what waits for an operator; with ``resolved`` the others too."""
+        query = {"resolved": resolved, "limit": limit}
+        return (self._connection.get(Alerts, "alerts", query=query)).items
 
-    def resolve_alert(self, alert_id: int, *, reason: str) -> Alert:
-        """Say that a matter is settled."""
+    def resolve_alert(self, alert_id: int, *, reason: str) -> None:
+        """Say that a matter is settled; if it comes up again it is a new one."""
         body = {"reason": reason}
-        return self._connection.post(Alert, "alerts", alert_id, "resolve", body=body, safe=False)
+        path = ("alerts", alert_id, "resolve")
+        self._connection.post(type(None), *path, body=body, safe=False)
 
     def outages(self) -> list[Outage]:
         """List windows in which holders could not act."""
         return (self._connection.get(Outages, "outages")).items
 
-    def declare_outage(self, starts_at: datetime, ends_at: datetime, *, reason: str) -> Outage:
-        """Declare a window in which holders could not act."""
+    def declare_outage(self, starts_at: datetime, ends_at: datetime, *, reason: str) -> Declared:
+        """Declare that holders could not act between two instants, and make it good to them.
+
+        The same again is safe: nothing is given back twice.
+        """
         body = said(starts_at=starts_at, ends_at=ends_at, reason=reason)
-        return self._connection.post(Outage, "outages", body=body, safe=False)
+        return self._connection.post(Declared, "outages", body=body)
 
-    def verification(self) -> Verification:
-        """Tell how the last verification of the books ended, or how it stands."""
-        return self._connection.get(Verification, "verification")
+    def verifications(self, *, limit: int = 1) -> list[Verification]:
+        """Show the latest check of the books; with ``limit`` those before it too."""
+        query = {"limit": limit}
+        return (self._connection.get(Verifications, "verification", query=query)).items
 
-    def verify(self) -> Verification:
-        """Start a verification of the books."""
-        return self._connection.post(Verification, "verification", body={}, safe=False)
+    def verify(self, *, reason: str) -> Verification:
+        """Start a check of all the books; `verifications` tells what has come of it."""
+        body = {"reason": reason}
+        return self._connection.post(Verification, "verification", body=body, safe=False)
 
-    def tick(self) -> dict[str, Any]:
-        """Begin what is due, as a worker does by itself."""
-        return self._connection.post(dict[str, Any], "tick", body={})
+    def tick(self) -> Ticked:
+        """Make what is due now into runs, as a worker does by itself; workers do the runs."""
+        return self._connection.post(Ticked, "tick", body={})

@@ -7,19 +7,20 @@ named by number: what is exported holds nothing that an erasure would have to fi
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from bursar.ledger.audit import beancount
 from bursar.ledger.audit.journal_line import JournalLine, decimal
-from bursar.ledger.model import LONG_AGO
 from bursar.platform.database import Connection, Database
 from bursar.platform.sql import Queries
 
 Write = Callable[[str], object]
 Format = Literal["beancount", "csv"]
+Pieces = AsyncGenerator[tuple[str, int], None]
+"""Texts, one after the other, and how many entries each of them has."""
 
 QUERIES: Final = Queries("bursar.ledger.audit", "export.sql")
 
@@ -50,85 +51,106 @@ CSV_COLUMNS: Final = (
 _FORMULA: Final = ("=", "+", "-", "@", "'", "\t", "\r", "\n")
 
 
-async def export_beancount(database: Database, write: Write) -> int:
-    """Write the whole journal so that `bean-check` accepts it; returns the number of entries.
+async def export_beancount(database: Database) -> Pieces:
+    """Write the whole journal so that `bean-check` accepts it.
 
     It ends with an assertion of every wallet's and house account's balance, at the day after the
     last entry. Raises `Unavailable` when the database is away.
     """
-    count, last = 0, LONG_AGO
-    write(beancount.title())
+    last: datetime | None = None
     async with _snapshot(database) as connection:
-        async for lines in _lines(connection):
-            if not count:
-                await _open_accounts(connection, write, lines[0].recorded_at)
-            write("".join(map(beancount.entry_lines, lines)))
-            count += len(lines)
-            last = lines[-1].recorded_at
-        if count:
-            await _assert_balances(connection, write, last)
-    return count
+        yield beancount.title(), 0
+        async with aclosing(_lines(connection)) as parts:
+            async for lines in parts:
+                if last is None:
+                    async with aclosing(_open_accounts(connection, lines[0].recorded_at)) as opened:
+                        async for text in opened:
+                            yield text, 0
+                yield "".join(map(beancount.entry_lines, lines)), len(lines)
+                last = lines[-1].recorded_at
+        if last is not None:
+            async with aclosing(_assert_balances(connection, last)) as said:
+                async for text in said:
+                    yield text, 0
 
 
-async def export_csv(database: Database, write: Write) -> int:
-    """Write the whole journal as CSV (RFC 4180, `CSV_COLUMNS`); returns the number of entries.
+async def export_csv(database: Database) -> Pieces:
+    """Write the whole journal as CSV (RFC 4180, `CSV_COLUMNS`).
 
     A text that a spreadsheet would take for a formula, or that begins with an apostrophe, is
     preceded by one apostrophe; whoever reads the file by program takes that one away again.
     """
-    count = 0
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(CSV_COLUMNS)
     async with _snapshot(database) as connection:
-        async for lines in _lines(connection):
-            writer.writerows(map(_cells, lines))
-            count += len(lines)
-            write(buffer.getvalue())
-            buffer.seek(0)
-            buffer.truncate()
-    write(buffer.getvalue())
-    return count
+        yield _csv([CSV_COLUMNS]), 0
+        async with aclosing(_lines(connection)) as parts:
+            async for lines in parts:
+                yield _csv(map(_cells, lines)), len(lines)
+
+
+def pieces(database: Database, format: Format) -> Pieces:  # noqa: A002
+    """Take the whole journal out piece by piece: texts, and how many entries each has.
+
+    A connection is held until the last piece is taken or the generator is closed. Raises
+    `Unavailable` when the database is away.
+    """
+    match format:
+        case "beancount":
+            return export_beancount(database)
+        case "csv":
+            return export_csv(database)
 
 
 async def export(database: Database, format: Format, write: Write) -> int:  # noqa: A002
     """Write the whole journal in the format asked for; returns the number of entries."""
-    match format:
-        case "beancount":
-            return await export_beancount(database, write)
-        case "csv":
-            return await export_csv(database, write)
+    count = 0
+    async with aclosing(pieces(database, format)) as parts:
+        async for text, entries in parts:
+            write(text)
+            count += entries
+    return count
 
 
-async def _open_accounts(connection: Connection, write: Write, first: datetime) -> None:
+async def _open_accounts(connection: Connection, first: datetime) -> AsyncGenerator[str, None]:
     day = first.date()
-    async for rows in _rows(connection, "export_assets"):
-        write("".join(beancount.commodity_line(day, code) for code, _ in rows))
-    async for rows in _rows(connection, "export_house_accounts"):
-        accounts = (beancount.house_account(name) for (name,) in rows)
-        write("".join(beancount.open_line(day, account) for account in accounts))
-    async for rows in _rows(connection, "export_holders"):
-        accounts = (beancount.wallet_account(holder_id) for (holder_id,) in rows)
-        write("".join(beancount.open_line(day, account) for account in accounts))
+    async with aclosing(_rows(connection, "export_assets")) as parts:
+        async for rows in parts:
+            yield "".join(beancount.commodity_line(day, code) for code, _ in rows)
+    async with aclosing(_rows(connection, "export_house_accounts")) as parts:
+        async for rows in parts:
+            accounts = (beancount.house_account(name) for (name,) in rows)
+            yield "".join(beancount.open_line(day, account) for account in accounts)
+    async with aclosing(_rows(connection, "export_holders")) as parts:
+        async for rows in parts:
+            accounts = (beancount.wallet_account(holder_id) for (holder_id,) in rows)
+            yield "".join(beancount.open_line(day, account) for account in accounts)
 
 
-async def _assert_balances(connection: Connection, write: Write, last: datetime) -> None:
+async def _assert_balances(connection: Connection, last: datetime) -> AsyncGenerator[str, None]:
     """Say what everything comes to; a house total is minus what the accounts' legs add up to."""
     day = last.date() + timedelta(days=1)
-    write("\n")
-    async for rows in _rows(connection, "export_house_balances"):
-        for account, code, scale, total in rows:
-            name = beancount.house_account(account)
-            write(beancount.balance_line(day, name, code, scale, -int(total)))
-    async for rows in _rows(connection, "export_wallet_balances"):
-        write(
-            "".join(
+    yield "\n"
+    async with aclosing(_rows(connection, "export_house_balances")) as parts:
+        async for rows in parts:
+            yield "".join(
+                beancount.balance_line(
+                    day, beancount.house_account(account), code, scale, -int(total)
+                )
+                for account, code, scale, total in rows
+            )
+    async with aclosing(_rows(connection, "export_wallet_balances")) as parts:
+        async for rows in parts:
+            yield "".join(
                 beancount.balance_line(
                     day, beancount.wallet_account(holder_id), code, scale, -balance
                 )
                 for holder_id, code, scale, balance in rows
             )
-        )
+
+
+def _csv(rows: Iterable[Sequence[object]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows(rows)
+    return buffer.getvalue()
 
 
 def _cells(line: JournalLine) -> Sequence[object]:
@@ -159,12 +181,13 @@ def _harmless(text: str | None) -> str | None:
     return f"'{text}" if text is not None and text.startswith(_FORMULA) else text
 
 
-async def _lines(connection: Connection) -> AsyncIterator[list[JournalLine]]:
-    async for rows in _rows(connection, "export_journal"):
-        yield [JournalLine(*row) for row in rows]
+async def _lines(connection: Connection) -> AsyncGenerator[list[JournalLine], None]:
+    async with aclosing(_rows(connection, "export_journal")) as parts:
+        async for rows in parts:
+            yield [JournalLine(*row) for row in rows]
 
 
-async def _rows(connection: Connection, query: str) -> AsyncIterator[list[Any]]:
+async def _rows(connection: Connection, query: str) -> AsyncGenerator[list[Any], None]:
     """Read through a server-side cursor, some thousand rows at a time."""
     async with connection.cursor(name=query, binary=True) as cursor:
         await cursor.execute(QUERIES[query])
