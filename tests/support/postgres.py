@@ -33,7 +33,7 @@ def start(data_dir: Path, settings: dict[str, str]) -> Server:
 @contextmanager
 def server_in_temporary_directory(settings: dict[str, str]) -> Iterator[Server]:
     """Run a server that is gone afterwards, data and all."""
-    base = Path(tempfile.mkdtemp(prefix="bursar-", dir=_roomy()))
+    base = Path(tempfile.mkdtemp(prefix="bursar-", dir=roomy()))
     base.chmod(0o711)  # the server's account must be able to enter
     try:
         yield start(base / "data", settings)
@@ -52,7 +52,7 @@ def role_url(url: str, role: str, password: str) -> str:
     return urlsplit(url)._replace(netloc=f"{role}:{password}@").geturl()
 
 
-def _roomy() -> Path:
+def roomy() -> Path:
     """Memory where there is plenty of it; a short path in any case, for the socket's sake."""
     memory = Path("/dev/shm")  # noqa: S108
     if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ENOUGH:

@@ -84,7 +84,6 @@ WORDS: Final[Mapping[str, Any]] = {
 """What stands in a field of this name, wherever it occurs."""
 
 ELSEWHERE: Final[Mapping[tuple[str, str], Any]] = {
-    ("MoveOf", "to"): "2026-03-02T09:00:00Z",
     ("PeriodView", "key"): "2026-03",
     ("Health", "status"): "ok",
     ("Receipt", "status"): "applied",

@@ -43,7 +43,8 @@ def lane(app: Litestar, path: str, scopes: Scopes, act: Act, *, max_body: int) -
             body = await read_body(receive, max_body)
             status, answer = await act(services, caller, body, idempotency_key(scope))
         except Exception as error:
-            await answer_problem(known(error), notes["request_id"], send)
+            request_id = notes["request_id"]
+            await answer_problem(known(error, request_id), request_id, send)
             return
         headers = [_JSON, (b"content-length", b"%d" % len(answer))]
         await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -103,7 +103,7 @@ _TITLES: Final[Mapping[Family, str]] = {
 }
 
 
-def known(error: Exception) -> BursarError:
+def known(error: Exception, request_id: str) -> BursarError:
     """Say of any error what the caller may know; tell the log what nobody foresaw."""
     if isinstance(error, RecursionError):
         return Invalid("body_too_deep", "the JSON is nested too deep")
@@ -115,7 +115,13 @@ def known(error: Exception) -> BursarError:
     except Exception:
         found = Broken("unforeseen", "unforeseen")
     if found.family == "broken":
-        _log.error("broken", code=found.code, message=found.message, exc_info=error)
+        _log.error(
+            "broken",
+            code=found.code,
+            message=found.message,
+            request_id=request_id,
+            exc_info=error,
+        )
     return found
 
 
@@ -146,7 +152,8 @@ def _answer(problem: Problem) -> Response[bytes]:
 
 
 def _of_anything(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    return _answer(problem_of(known(error), _request_id(request)))
+    request_id = _request_id(request)
+    return _answer(problem_of(known(error, request_id), request_id))
 
 
 def _of_litestar(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

@@ -51,6 +51,7 @@ class Services:
             ledger, verify_hours=settings.verify_hours, keep_days=settings.keep_days
         )
         self.turnstile = Turnstile()
+        self._looking: asyncio.Future[int] | None = None
         self.background = Background()
 
     @classmethod
@@ -66,19 +67,20 @@ class Services:
         return cls(ledger, doors, settings)
 
     async def check(self) -> None:
-        """Make sure that the database answers, soon, with a schema that this program may work on.
+        """Make sure that the database answers soon, with a schema that this program may work on.
 
-        Raises `Unavailable`, `Rejected` ``schema_newer``.
+        One look serves all who ask meanwhile. Raises what `require_schema` raises.
         """
-        try:
-            async with asyncio.timeout(_READY_S):
-                async with self._doors.connection() as connection:
-                    await connection.execute("select 1")
-                await asyncio.to_thread(require_schema, self.ledger.database.url)
-        except TimeoutError:
+        if self._looking is None or self._looking.done():
+            look = asyncio.to_thread(require_schema, self._doors.url)
+            self._looking = asyncio.ensure_future(look)
+            self._looking.add_done_callback(lambda done: done.cancelled() or done.exception())
+        seen, _ = await asyncio.wait([self._looking], timeout=_READY_S)
+        if not seen:
             raise Unavailable(
                 "database_unavailable", f"the database did not answer in {_READY_S:.0f} s"
-            ) from None
+            )
+        self._looking.result()
 
     async def close(self) -> None:
         """Finish what was accepted, and give the connections back."""
