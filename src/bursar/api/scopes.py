@@ -23,5 +23,11 @@ APPS: Final[Scopes] = OPERATORS | {Scope.INGEST}
 APPS_AND_READERS: Final[Scopes] = READERS | APPS
 HOLDERS: Final[Scopes] = frozenset({Scope.HOLDER})
 ANYBODY_KNOWN: Final[Scopes] = frozenset(Scope)
-EVERYBODY: Final[Scopes] = frozenset()
+
+
+class _Everybody(frozenset[Scope]):
+    """Told by identity: an empty set that came about otherwise opens nothing."""
+
+
+EVERYBODY: Final[Scopes] = _Everybody()
 """No credentials are asked for."""
