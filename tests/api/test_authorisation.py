@@ -63,13 +63,49 @@ GET  /v1/verification                                  aov
 POST /v1/verification                                  ao
 GET  /v1/export                                        aov
 POST /v1/tick                                          ao
+GET  /metrics                                          aov
+GET  /v1/holders                                       aov
+POST /v1/holders/bulk                                  aoi
+POST /v1/holders/logins                                aoi
+GET  /v1/holders/{holder}                              aovi
+PUT  /v1/holders/{holder}                              aoi
+GET  /v1/holders/{holder}/changes                      aov
+POST /v1/holders/{holder}/erase                        a
+GET  /v1/holders/{holder}/next-grants                  aovi
+GET  /v1/holders/{holder}/grants                       aovi
+GET  /v1/directory/unique                              aov
+PUT  /v1/directory/unique                              a
+GET  /v1/holders/{holder}/wallets                      aovi
+GET  /v1/holders/{holder}/wallets/{asset}/balance      aovi
+GET  /v1/holders/{holder}/wallets/{asset}/totals       aovi
+GET  /v1/holders/{holder}/wallets/{asset}/explain      aovi
+PUT  /v1/holders/{holder}/wallets/{asset}/limit        ao
+PUT  /v1/holders/{holder}/wallets/{asset}/state        ao
+GET  /v1/holders/{holder}/wallets/{asset}/holds        aovi
+POST /v1/holders/{holder}/wallets/{asset}/holds        aoi
+GET  /v1/holders/{holder}/wallets/{asset}/holds/{hold} aovi
+POST /v1/holders/{holder}/wallets/{asset}/holds/{hold}/capture aoi
+POST /v1/holders/{holder}/wallets/{asset}/holds/{hold}/release aoi
+GET  /v1/me                                            h
+GET  /v1/me/wallets                                    h
+GET  /v1/me/wallets/{asset}                            h
+GET  /v1/me/wallets/{asset}/entries                    h
+GET  /v1/me/next-grants                                h
+GET  /v1/me/grants                                     h
+POST /v1/me/claims/{program}                           h
+GET  /v1/keys                                          a
+POST /v1/keys                                          a
+POST /v1/keys/{key}/rotate                             a
+POST /v1/keys/{key}/revoke                             a
+GET  /v1/key                                           aoviph
+POST /v1/holder-tokens                                 aoi
 """
 
 ROWS = {(method, path): who for method, path, who in map(str.split, TABLE.strip().splitlines())}
 LETTERS = {
     "admin": "a", "operator": "o", "viewer": "v", "ingest": "i", "partner": "p", "holder": "h",
 }  # fmt: skip
-NUMBERS = {"posting_id": "1", "version": "1", "alert": "1", "run": "run_1"}
+NUMBERS = {"key": "999", "posting_id": "1", "version": "1", "alert": "1", "run": "run_1"}
 
 
 def filled(path: str) -> str:

@@ -404,6 +404,7 @@ EXEMPT = {
     "Programs.retire": "a part of what EconomyService.apply and approve do",
     "ProgramBook.put": "what the economy needs of Programs, no use case",
     "ProgramBook.retire": "what the economy needs of Programs, no use case",
+    "Holders.change": "the app's daily work; who and why stand in each holder's history",
     "Holders.upsert": "the app's daily work; who and why stand in each holder's history",
 }
 

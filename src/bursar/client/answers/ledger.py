@@ -33,6 +33,12 @@ class HoldShown(msgspec.Struct, frozen=True, kw_only=True):
     deadline: datetime | None = None
 
 
+class HoldsShown(msgspec.Struct, frozen=True, kw_only=True):
+    """The open holds of a wallet."""
+
+    items: list[HoldShown]
+
+
 class Lot(msgspec.Struct, frozen=True, kw_only=True):
     """A parcel of credit with its own remainder; ``held`` is what open holds drew from it."""
 

@@ -5,10 +5,9 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from bursar.client.answers.ledger import HoldShown, Receipt
+from bursar.client.answers.ledger import HoldShown, HoldsShown, Receipt
 from bursar.client.asking import new_reference
 from bursar.client.asynchronous.connection import Connection
-from bursar.client.asynchronous.pages import PAGE_SIZE, Pages
 from bursar.client.asynchronous.placing import Placing  # sync:
 from bursar.client.asynchronous.postings import PostingCalls
 from bursar.client.commands import Capture, PlaceHold, Release
@@ -169,20 +168,7 @@ class HoldCalls:
         command = Release(holder=holder, asset=asset, hold=hold, reference=reference, reason=reason)
         return await self._postings.post(command)
 
-    def all(
-        self,
-        holder: str,
-        asset: str,
-        *,
-        page_size: int = PAGE_SIZE,
-        cursor: str | None = None,
-    ) -> Pages[HoldShown]:
-        """List a wallet's holds."""
-        return Pages(
-            self._connection,
-            HoldShown,
-            *("holders", holder, "wallets", asset, "holds"),
-            query={},
-            page_size=page_size,
-            cursor=cursor,
-        )
+    async def all(self, holder: str, asset: str) -> list[HoldShown]:
+        """List a wallet's open holds, the oldest first."""
+        path = ("holders", holder, "wallets", asset, "holds")
+        return (await self._connection.get(HoldsShown, *path)).items

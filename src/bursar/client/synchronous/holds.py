@@ -5,12 +5,11 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from bursar.client.answers.ledger import HoldShown, Receipt
+from bursar.client.answers.ledger import HoldShown, HoldsShown, Receipt
 from bursar.client.asking import new_reference
 from bursar.client.commands import Capture, PlaceHold, Release
 from bursar.client.errors import BursarError
 from bursar.client.synchronous.connection import Connection
-from bursar.client.synchronous.pages import PAGE_SIZE, Pages
 from bursar.client.synchronous.postings import PostingCalls
 
 
@@ -168,20 +167,7 @@ class HoldCalls:
         command = Release(holder=holder, asset=asset, hold=hold, reference=reference, reason=reason)
         return self._postings.post(command)
 
-    def all(
-        self,
-        holder: str,
-        asset: str,
-        *,
-        page_size: int = PAGE_SIZE,
-        cursor: str | None = None,
-    ) -> Pages[HoldShown]:
-        """List a wallet's holds."""
-        return Pages(
-            self._connection,
-            HoldShown,
-            *("holders", holder, "wallets", asset, "holds"),
-            query={},
-            page_size=page_size,
-            cursor=cursor,
-        )
+    def all(self, holder: str, asset: str) -> list[HoldShown]:
+        """List a wallet's open holds, the oldest first."""
+        path = ("holders", holder, "wallets", asset, "holds")
+        return (self._connection.get(HoldsShown, *path)).items

@@ -51,15 +51,15 @@ class HolderCalls:
         """Show a holder; raises `Missing`."""
         return self._connection.get(Holder, "holders", holder)
 
-    def put(self, change: HolderChange, *, if_match: str | None = None) -> Upserted:
-        """Enrol a holder, or change what is named of one.
+    def put(self, change: HolderChange, *, if_match: str | None = None) -> Holder:
+        """Enrol a holder, or change what is named of one; answers with the holder as it then is.
 
         With ``if_match``, a holder's ``etag``, only if nobody has changed the holder since.
         """
         body = msgspec.to_builtins(change, builtin_types=(datetime,))
         holder = body.pop("external_id")
         return self._connection.put(
-            Upserted, "holders", holder, body=body, if_match=if_match, safe=if_match is None
+            Holder, "holders", holder, body=body, if_match=if_match, safe=if_match is None
         )
 
     def bulk(self, changes: Sequence[HolderChange], *, reason: str | None = None) -> list[Upserted]:
