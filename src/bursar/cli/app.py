@@ -48,6 +48,7 @@ _COMMANDS: Final = {
     "worker": "Keep doing what is due, until told to stop.",
     "sweep": "Put into the books what time has done: lapses and expiries.",
     "verify": "Check the books: every chain, balance, hold, lot and total.",
+    "doctor": "Tell what endangers the books or the service, and what to do.",
     "forget": "Forget what only serves machines and is old.",
     "export": "Write the books as Beancount or CSV.",
 }

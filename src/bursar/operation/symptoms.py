@@ -1,0 +1,86 @@
+"""The words of the doctor: what is looked at, and what is found. Pure (O2)."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    DANGER = "danger"
+    ADVICE = "advice"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What a check has found, and what to do."""
+
+    level: Level
+    check: str
+    found: str
+    todo: str
+
+
+class OpenTransaction(msgspec.Struct, frozen=True):
+    """A transaction that has written and is open; a prepared one outlives its session."""
+
+    name: str
+    prepared: bool
+    seconds: int
+
+
+class Rights(msgspec.Struct, frozen=True):
+    """One append-only table: its guard, and who of the two roles may rewrite it."""
+
+    table: str
+    guarded: bool
+    service_may: bool
+    login_may: bool
+
+
+class ServerFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The server and the database in it; ``skew_ms`` is its clock less this machine's."""
+
+    major: int
+    version: str
+    standby: bool
+    login: str
+    role: str
+    connections: int
+    most_connections: int
+    checksum_failures: int
+    age: int
+    skew_ms: int
+    settings: dict[str, str]
+    rights: tuple[Rights, ...]
+    transactions: tuple[OpenTransaction, ...]
+    invalid_indexes: tuple[str, ...]
+    neglected: tuple[str, ...]
+
+
+class BooksFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in Bursar's own tables; ages are seconds, that of the last check hours."""
+
+    entries: bool
+    programs: int
+    admin_key: bool
+    sandbox: bool
+    moved_s: int
+    held_back_s: int | None
+    checked_h: int | None
+    found: int
+    workers: dict[str, int]
+    alerts: dict[str, int]
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is judged. ``books`` is None where ``schema_error`` says why they can't be read;
+    ``free`` and ``disk`` are bytes, None for a server elsewhere."""
+
+    server: ServerFacts
+    books: BooksFacts | None
+    schema_error: str | None
+    keyed: bool
+    verify_hours: int
+    free: int | None
+    disk: int | None
