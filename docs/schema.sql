@@ -719,6 +719,8 @@ CREATE INDEX holds_open ON bursar.holds USING btree (holder_id, asset_id) WHERE 
 
 CREATE INDEX holds_to_lapse ON bursar.holds USING btree (deadline) WHERE ((state = 'open'::text) AND (deadline IS NOT NULL));
 
+CREATE INDEX house_totals_by_day ON bursar.house_totals USING btree (day);
+
 CREATE INDEX lots_open ON bursar.lots USING btree (holder_id, asset_id) WHERE open;
 
 CREATE INDEX lots_to_expire ON bursar.lots USING btree (expires_at) WHERE (open AND (expires_at IS NOT NULL));
