@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 from prometheus_client.parser import text_string_to_metric_families
 
+from bursar.api.telemetry import Telemetry
 from bursar.holders.model import HolderChange
 from bursar.ledger import Debit, Ledger, PlaceHold
 from bursar.operation import Operation
@@ -62,7 +63,10 @@ def test_every_metric_is_documented_as_it_is() -> None:
 
 def test_queries_and_rules_name_only_metrics_that_there_are() -> None:
     named = set(re.findall(r"\bbursar_\w+", PAGE))
-    assert named == {measure.name for measure in MEASURES}
+    requests = Telemetry()
+    requests.count("GET", "/health/live", 200, 0.001)
+    counted = re.findall(r"^# HELP (\w+)", requests.render().decode(), re.MULTILINE)
+    assert named == {measure.name for measure in MEASURES} | set(counted)
 
 
 async def test_an_empty_ledger_has_figures(operation: Operation) -> None:
