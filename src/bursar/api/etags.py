@@ -1,4 +1,7 @@
-"""Versions in headers: `ETag` names what was read, `If-Match` what a change is meant for."""
+"""Versions in headers: `ETag` names what was read, `If-Match` what a change is meant for.
+
+``If-None-Match: *`` is for what must not be there yet.
+"""
 
 from typing import Final
 
@@ -24,3 +27,10 @@ def if_match(given: str | None) -> str | None:
     if not quoted or '"' in tag or not tag.isprintable() or len(tag) > _LONGEST:
         raise Invalid("if_match", 'If-Match is one entity tag, as ETag gave it: "…"')
     return tag
+
+
+def if_none_match(given: str | None) -> bool:
+    """Say whether nothing may be there yet; raises `Invalid` ``if_match`` for all but ``*``."""
+    if given not in (None, "*"):
+        raise Invalid("if_match", "If-None-Match is * here: only what is not there is made")
+    return given == "*"

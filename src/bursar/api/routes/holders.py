@@ -7,7 +7,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import Parameter
 
 from bursar.api.call import Call
-from bursar.api.etags import etag, if_match
+from bursar.api.etags import etag, if_match, if_none_match
 from bursar.api.scopes import ADMINS, APPS, APPS_AND_READERS, READERS
 from bursar.api.segments import Segment
 from bursar.api.wire.holders import (
@@ -37,6 +37,7 @@ from bursar.holders import Wanted, version_of
 from bursar.platform.pages import MAX_PAGE
 
 _HOLDER: Final = "/v1/holders/{holder:str}"
+_ABSENT: Final = "`*`: enrol, but change nobody who is there (412)."
 _TAGGED: Final = {"ETag": "What the holder is now, for `If-Match`."}
 
 Limit = Annotated[int, Parameter(ge=1, le=MAX_PAGE)]
@@ -79,14 +80,19 @@ async def put_holder(
     holder: Segment,
     data: HolderFields,
     expected: Annotated[str | None, Parameter(header="If-Match")] = None,
+    unexpected: Annotated[
+        str | None, Parameter(header="If-None-Match", description=_ABSENT)
+    ] = None,
 ) -> Response[HolderView]:
     """Enrol a holder, or change what is said of one; what is left out stays.
 
-    With `If-Match` only if the holder is still what was read, else 412 `precondition_failed`.
+    With `If-Match` only if the holder is still what was read, or there at all (`*`); with
+    `If-None-Match: *` only if not there; else 412 `precondition_failed`.
     """
     done, found = await request.services.holders.change(
         change_of(holder, data),
-        expect=if_match(expected),
+        expect="*" if expected == "*" else if_match(expected),
+        new=if_none_match(unexpected),
         actor=request.caller.actor,
         reason=data.reason,
     )
