@@ -7,7 +7,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import Parameter
 
 from bursar.api.call import Call
-from bursar.api.etags import etag, if_match
+from bursar.api.etags import etag, if_match, if_none_match
 from bursar.api.scopes import ADMINS, APPS, APPS_AND_READERS, READERS
 from bursar.api.segments import Segment
 from bursar.api.wire.holders import (
@@ -74,19 +74,16 @@ async def show_holder(request: Call, holder: Segment) -> Response[HolderView]:
     },
     tags=["Holders"],
 )
-async def put_holder(
-    request: Call,
-    holder: Segment,
-    data: HolderFields,
-    expected: Annotated[str | None, Parameter(header="If-Match")] = None,
-) -> Response[HolderView]:
+async def put_holder(request: Call, holder: Segment, data: HolderFields) -> Response[HolderView]:
     """Enrol a holder, or change what is said of one; what is left out stays.
 
-    With `If-Match` only if the holder is still what was read, else 412 `precondition_failed`.
+    With `If-Match` only if the holder is still what was read (`*` is whoever is there), with
+    `If-None-Match: *` only if there is no such holder, else 412 `precondition_failed`.
     """
     done, found = await request.services.holders.change(
         change_of(holder, data),
-        expect=if_match(expected),
+        expect=if_match(request.headers, star="*"),
+        new=if_none_match(request.headers),
         actor=request.caller.actor,
         reason=data.reason,
     )
