@@ -5,6 +5,8 @@
 
 from typing import Final
 
+from litestar.datastructures import Headers
+
 from bursar.platform.errors import Invalid
 
 _LONGEST: Final = 200
@@ -15,13 +17,17 @@ def etag(version: object) -> str:
     return f'"{version}"'
 
 
-def if_match(given: str | None) -> str | None:
-    """Read the version of an `If-Match`; None where there is none or ``*``.
+def if_match(headers: Headers, star: str | None = None) -> str | None:
+    """Read the version of an `If-Match`; None where there is none, ``star`` for ``*``.
 
-    Raises `Invalid` ``if_match`` for a list, a weak tag, or what is no tag.
+    What always has a version needs no star. Raises `Invalid` ``if_match`` for several, a weak tag,
+    or what is no tag.
     """
-    if given is None or given == "*":
+    given = ", ".join(headers.getall("if-match", []))
+    if "if-match" not in headers:
         return None
+    if given == "*":
+        return star
     tag = given[1:-1]
     quoted = len(given) > 2 and given[0] == given[-1] == '"'
     if not quoted or '"' in tag or not tag.isprintable() or len(tag) > _LONGEST:
@@ -29,8 +35,12 @@ def if_match(given: str | None) -> str | None:
     return tag
 
 
-def if_none_match(given: str | None) -> bool:
-    """Say whether nothing may be there yet; raises `Invalid` ``if_match`` for all but ``*``."""
-    if given not in (None, "*"):
-        raise Invalid("if_match", "If-None-Match is * here: only what is not there is made")
-    return given == "*"
+def if_none_match(headers: Headers) -> bool:
+    """Say whether only what is not there may be made: `If-None-Match` is ``*``.
+
+    Raises `Invalid` ``if_none_match`` for anything else.
+    """
+    given = headers.getall("if-none-match", [])
+    if given not in ([], ["*"]):
+        raise Invalid("if_none_match", "If-None-Match is * for what is to be new, or left out")
+    return bool(given)

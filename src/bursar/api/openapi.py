@@ -195,6 +195,8 @@ def _describe(operation: _Operation, types: _Types, components: Mapping[str, Sch
         told["parameters"].append(_header_parameter("Idempotency-Key"))
     if _looks_at(handler, "if_match"):
         told["parameters"].append(_header_parameter("If-Match"))
+    if _looks_at(handler, "if_none_match"):
+        told["parameters"].append(_header_parameter("If-None-Match"))
     if operation.body is not None:
         schema = types.of(operation.body)
         media = {"schema": schema, "example": example_of(schema, components, asked=True)}

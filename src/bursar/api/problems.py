@@ -164,7 +164,7 @@ def _of_litestar(request: Request[Any, Any, Any], error: HTTPException) -> Respo
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
         fields["problems"] = [_told(item) for item in error.extra]
     if status == 405 and error.headers:
-        fields["allow"] = error.headers.get("Allow", "")
+        fields["allow"] = error.headers.get("allow", "")
     code = _CODES.get(status, "request_invalid")
     problem = Problem(
         type=f"urn:bursar:error:{code}",

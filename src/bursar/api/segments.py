@@ -5,11 +5,16 @@ segments. So each segment is decoded for itself, and what would be taken for str
 encoded until the name is read.
 """
 
-from urllib.parse import unquote_to_bytes
+from typing import Final
+from urllib.parse import unquote, unquote_to_bytes
 
 from litestar.params import FromPath
 
 from bursar.platform.errors import Invalid
+
+_HOLDERS: Final = "/v1/holders/"
+_WORDS: Final = ("bulk", "logins")
+"""What stands where a holder's name may; it is meant where something is sent to just that."""
 
 Segment = FromPath[str]
 """A name in a path; `Call.path_params` hands it over as the caller meant it."""
@@ -29,6 +34,16 @@ def separate(raw_path: bytes) -> str:
     return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in parts)
 
 
+def spare_names(method: str, path: str) -> str:
+    """Keep a holder whose name is a word of the API apart from that word."""
+    if not path.startswith(_HOLDERS):
+        return path
+    name, slash, rest = path.removeprefix(_HOLDERS).partition("/")
+    if name not in _WORDS or (method == "POST" and not slash):
+        return path
+    return f"{_HOLDERS}%{ord(name[0]):X}{name[1:]}{slash}{rest}"
+
+
 def read_segment(text: str) -> str:
-    """Read a name out of a path that `separate` has made."""
-    return text.replace("%2F", "/").replace("%25", "%")
+    """Read a name out of a path that `separate` and `spare_names` have made."""
+    return unquote(text)

@@ -66,7 +66,7 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "Idempotency-Key": "The reference, where the body has none. The same key with the same "
     "content is answered as the first time.",
     "If-Match": "The `ETag` that was read; if it has changed since, nothing is done (412).",
-    "If-None-Match": "An `ETag` that is known already; the answer is 304 if it has not changed.",
+    "If-None-Match": "`*`: only what is not there yet is made; else nothing is done (412).",
     "holder": "The holder, by the app's own id; percent-encoded where it has slashes.",
     "asset": "The asset's code.",
     "hold": "The reference under which the hold was placed.",

@@ -86,7 +86,7 @@ async def apply_economy(request: Call, data: ApplyOf) -> Response[AppliedView]:
     A file that raises a limit waits, all of it, for a second person. With `If-Match` only on the
     version in force that was read ("0" where there is none), else 412 `precondition_failed`.
     """
-    base = if_match(request.headers.get("if-match"))
+    base = if_match(request.headers)
     applied = await request.services.economy.apply(
         data.text,
         actor=request.caller.actor,

@@ -75,24 +75,16 @@ async def show_holder(request: Call, holder: Segment) -> Response[HolderView]:
     },
     tags=["Holders"],
 )
-async def put_holder(
-    request: Call,
-    holder: Segment,
-    data: HolderFields,
-    expected: Annotated[str | None, Parameter(header="If-Match")] = None,
-    unexpected: Annotated[
-        str | None, Parameter(header="If-None-Match", description=_ABSENT)
-    ] = None,
-) -> Response[HolderView]:
+async def put_holder(request: Call, holder: Segment, data: HolderFields) -> Response[HolderView]:
     """Enrol a holder, or change what is said of one; what is left out stays.
 
-    With `If-Match` only if the holder is still what was read, or there at all (`*`); with
-    `If-None-Match: *` only if not there; else 412 `precondition_failed`.
+    With `If-Match` only if the holder is still what was read (`*` is whoever is there), with
+    `If-None-Match: *` only if there is no such holder, else 412 `precondition_failed`.
     """
     done, found = await request.services.holders.change(
         change_of(holder, data),
-        expect="*" if expected == "*" else if_match(expected),
-        new=if_none_match(unexpected),
+        expect=if_match(request.headers, star="*"),
+        new=if_none_match(request.headers),
         actor=request.caller.actor,
         reason=data.reason,
     )

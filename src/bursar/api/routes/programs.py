@@ -102,7 +102,7 @@ async def set_override(
         program,
         holder,
         override,
-        expect=if_match(request.headers.get("if-match")),
+        expect=if_match(request.headers),
         actor=request.caller.actor,
         reason=data.reason,
     )
