@@ -1,140 +1,250 @@
-"""Holds over HTTP: set aside, spent, given back, each once (L6)."""
+"""Holds over HTTP: credit set aside, then spent or given back (L6)."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 
+from bursar.api.services import Services
+from tests.api.clubs import found, said
 from tests.api.conftest import As, problem
 
 WALLET = "/v1/holders/maria/wallets/coins"
-HOLDS = f"{WALLET}/holds"
+HOLDS = WALLET + "/holds"
+SEAT = {"amount": 120, "reference": "seat:1"}
 
 
-async def place(
-    api: httpx.AsyncClient, as_: As, reference: str = "order", **said: Any
-) -> httpx.Response:
-    said = {"amount": 30, "reference": reference} | said
-    return await api.post(HOLDS, json=said, headers=as_("ingest"))
+@pytest.fixture
+async def hold(api: httpx.AsyncClient, as_: As, give) -> str:
+    """Set 120 of 500 aside; the hold's path."""
+    await give("maria", 500)
+    placed = said(await api.post(HOLDS, json=SEAT, headers=as_("ingest")), 201)
+    assert (placed["entry"]["held_change"], placed["entry"]["amount"]) == (120, 0)
+    return HOLDS + "/seat:1"
 
 
-async def stands(api: httpx.AsyncClient, as_: As) -> tuple[int, int]:
-    """The wallet's balance, and what of it is held."""
-    wallet = (await api.get(WALLET, headers=as_("viewer"))).json()
-    return wallet["balance"], wallet["held"]
+async def figures(api: httpx.AsyncClient, as_: As) -> tuple[int, int, int]:
+    """Tell balance, held and available."""
+    wallet = said(await api.get(WALLET, headers=as_("viewer")))
+    return wallet["balance"], wallet["held"], wallet["available"]
 
 
-@pytest.fixture(autouse=True)
-async def _credit(give: Any) -> None:
-    await give("maria", 100)
-
-
-async def test_a_hold_is_placed_once_and_listed_while_it_is_open(
-    api: httpx.AsyncClient, as_: As
+async def test_what_is_held_is_no_longer_available(
+    api: httpx.AsyncClient, as_: As, hold: str
 ) -> None:
-    first, again = await place(api, as_), await place(api, as_)
-    assert (first.status_code, again.status_code) == (201, 200)
-    assert again.json()["entry"] == first.json()["entry"]
-    await place(api, as_, "later", amount=5, deadline="2999-01-01T00:00:00Z")
-    listed = (await api.get(HOLDS, headers=as_("viewer"))).json()["items"]
-    assert [(h["reference"], h["remaining"], h["deadline"]) for h in listed] == [
-        ("order", 30, None), ("later", 5, "2999-01-01T00:00:00Z"),
-    ]  # fmt: skip
-    assert await stands(api, as_) == (100, 35)
-    assert problem(await place(api, as_, amount=31), 409) == "reference_conflict"
+    assert await figures(api, as_) == (500, 120, 380)
+    shown = said(await api.get(hold, headers=as_("viewer")))
+    assert (shown["reference"], shown["state"], shown["remaining"]) == ("seat:1", "open", 120)
+    assert said(await api.get(HOLDS, headers=as_("viewer"))) == {"items": [shown]}
 
 
-async def test_a_hold_is_spent_once_and_the_rest_given_back(
-    api: httpx.AsyncClient, as_: As
+async def test_placed_again_it_is_the_same_hold_and_other_words_are_a_conflict(
+    api: httpx.AsyncClient, as_: As, hold: str
 ) -> None:
-    await place(api, as_)
-    path = f"{HOLDS}/order/capture"
-    headers = as_("ingest", idempotency_key="capture-1")
-    first = await api.post(path, json={"amount": 10}, headers=headers)
-    again = await api.post(path, json={"amount": 10}, headers=headers)
-    assert (first.status_code, again.status_code) == (201, 200)
-    assert await stands(api, as_) == (90, 0)
-    ended = await api.post(path, json={"reference": "capture-2"}, headers=as_("ingest"))
-    assert problem(ended, 422) == "hold_ended"
-    shown = (await api.get(f"{HOLDS}/order", headers=as_("viewer"))).json()
-    assert (shown["state"], shown["remaining"]) == ("captured", 0)
+    again = said(await api.post(HOLDS, json=SEAT, headers=as_("ingest")))
+    assert again["status"] == "replayed"
+    other = await api.post(HOLDS, json=SEAT | {"amount": 121}, headers=as_("ingest"))
+    assert problem(other, 409) == "reference_conflict"
+    assert await figures(api, as_) == (500, 120, 380)
 
 
-async def test_a_hold_is_spent_in_parts_if_its_rest_is_kept(
-    api: httpx.AsyncClient, as_: As
-) -> None:
-    await place(api, as_)
-    path = f"{HOLDS}/order/capture"
-    part = {"amount": 10, "keep_rest": True, "reference": "part"}
-    assert (await api.post(path, json=part, headers=as_("ingest"))).status_code == 201
-    assert await stands(api, as_) == (90, 20)
-    more = {"amount": 21, "reference": "more"}
-    assert problem(await api.post(path, json=more, headers=as_("ingest")), 422) == "hold_exceeded"
-    assert (await api.get(f"{HOLDS}/order", headers=as_("viewer"))).json()["remaining"] == 20
+async def test_the_idempotency_key_names_a_hold(api: httpx.AsyncClient, as_: As, give) -> None:
+    await give("maria", 500)
+    headers = as_("ingest", idempotency_key="k-1")
+    assert said(await api.post(HOLDS, json={"amount": 5}, headers=headers), 201)
+    assert said(await api.post(HOLDS, json={"amount": 5}, headers=headers))["status"] == "replayed"
+    assert said(await api.get(HOLDS + "/k-1", headers=as_("viewer")))["remaining"] == 5
 
 
-async def test_a_hold_is_given_back_once(api: httpx.AsyncClient, as_: As) -> None:
-    await place(api, as_)
-    path = f"{HOLDS}/order/release"
-    said = {"reference": "back"}
-    first = await api.post(path, json=said, headers=as_("ingest"))
-    again = await api.post(path, json=said, headers=as_("ingest"))
-    assert (first.status_code, again.status_code) == (201, 200)
-    assert await stands(api, as_) == (100, 0)
-    shown = (await api.get(f"{HOLDS}/order", headers=as_("viewer"))).json()
-    assert shown["state"] == "released"
-
-
-@pytest.mark.parametrize("reference", ["order/7", "50%", "%2F", "ü ☕", "x" * 200])
-async def test_a_hold_of_any_reference_is_found(
-    api: httpx.AsyncClient, as_: As, reference: str
-) -> None:
-    await place(api, as_, reference)
-    path = f"{HOLDS}/{quote(reference, safe='')}"
-    shown = (await api.get(path, headers=as_("viewer"))).json()
-    assert shown["reference"] == reference
-    back = await api.post(f"{path}/release", json={"reference": "b"}, headers=as_("ingest"))
-    assert back.status_code == 201, back.text
-
-
-async def test_a_hold_that_is_none_is_missing(api: httpx.AsyncClient, as_: As) -> None:
-    for name in ("never", "gift"):  # the second is a credit's reference
-        shown = await api.get(f"{HOLDS}/{name}", headers=as_("viewer"))
-        assert problem(shown, 404) == "hold_unknown"
-        for act in ("capture", "release"):
-            answer = await api.post(
-                f"{HOLDS}/{name}/{act}", json={"reference": "a"}, headers=as_("ingest")
-            )
-            assert problem(answer, 404) == "hold_unknown"
-    nul = await api.get(f"{HOLDS}/%00", headers=as_("viewer"))
-    assert problem(nul, 400) == "path_invalid"
+async def test_a_hold_without_any_name_is_refused(api: httpx.AsyncClient, as_: As, give) -> None:
+    await give("maria", 500)
+    answer = await api.post(HOLDS, json={"amount": 5}, headers=as_("ingest"))
+    assert problem(answer, 400) == "reference_missing"
+    assert await figures(api, as_) == (500, 0, 500)
 
 
 @pytest.mark.parametrize(
-    ("said", "status", "code"),
+    "body",
     [
-        ({"amount": 0}, 400, "request_invalid"),
-        ({"amount": 1.5}, 400, "request_invalid"),
-        ({"amount": "30"}, 400, "request_invalid"),
-        ({"reference": None}, 400, "reference_missing"),
-        ({"reference": ""}, 400, "request_invalid"),
-        ({"deadline": "2999-01-01T00:00:00"}, 400, "invalid"),
-        ({"deadline": "tomorrow"}, 400, "request_invalid"),
-        ({"metadata": [1]}, 400, "request_invalid"),
-        ({"until": "2999-01-01T00:00:00Z"}, 400, "request_invalid"),
-        ({"amount": 101}, 422, "insufficient_funds"),
+        {},
+        {"amount": 0},
+        {"amount": -5},
+        {"amount": 1.5},
+        {"amount": "5"},
+        {"amount": True},
+        {"amount": 2**63},
+        {"amount": 5, "deadline": "2027-01-01T00:00:00"},
+        {"amount": 5, "deadline": "soon"},
+        {"amount": 5, "reference": ""},
+        {"amount": 5, "reference": "a\nb"},
+        {"amount": 5, "reference": "x" * 201},
+        {"amount": 5, "reference": "bursar:x"},
+        {"amount": 5, "metadata": []},
+        {"amount": 5, "metadata": {"a": "\x00"}},
+        {"amount": 5, "source": ""},
+        {"amount": 5, "reason": "\x00"},
+        {"amount": 5, "holder": "ben"},
     ],
 )
-async def test_a_hold_that_cannot_be_holds_nothing(
-    api: httpx.AsyncClient, as_: As, said: dict[str, Any], status: int, code: str
+async def test_what_is_no_hold_holds_nothing(
+    api: httpx.AsyncClient, as_: As, give, body: dict[str, Any]
 ) -> None:
-    assert problem(await place(api, as_, **said), status) == code
-    assert await stands(api, as_) == (100, 0)
+    await give("maria", 500)
+    problem(await api.post(HOLDS, json={"reference": "r", **body}, headers=as_("ingest")), 400)
+    assert await figures(api, as_) == (500, 0, 500)
 
 
-async def test_holds_of_nobody_are_missing(api: httpx.AsyncClient, as_: As) -> None:
-    path = "/v1/holders/nobody/wallets/coins/holds"
-    assert problem(await api.get(path, headers=as_("viewer")), 404) == "holder_unknown"
-    said = {"amount": 1, "reference": "a"}
-    assert problem(await api.post(path, json=said, headers=as_("ingest")), 404) == "wallet_unknown"
+async def test_more_than_there_is_cannot_be_held(
+    api: httpx.AsyncClient, as_: As, hold: str
+) -> None:
+    body = {"amount": 381, "reference": "seat:2"}
+    answer = await api.post(HOLDS, json=body, headers=as_("ingest"))
+    assert problem(answer, 422) == "insufficient_funds"
+    assert answer.json()["fields"]["available"] == 380
+
+
+async def test_nobody_and_nothing_can_be_held_or_captured(
+    api: httpx.AsyncClient, as_: As, hold: str
+) -> None:
+    for path, code in (
+        (HOLDS.replace("maria", "nobody"), "wallet_unknown"),
+        (HOLDS.replace("coins", "gems"), "wallet_unknown"),
+        (HOLDS.replace("coins", "pearls"), "asset_unknown"),
+    ):
+        answer = await api.post(path, json=SEAT, headers=as_("ingest"))
+        assert problem(answer, 404) == code
+    for act in ("capture", "release"):
+        body = {"reference": "c:1"}
+        answer = await api.post(f"{HOLDS}/other/{act}", json=body, headers=as_("ingest"))
+        assert problem(answer, 404) == "hold_unknown"
+    assert problem(await api.get(HOLDS + "/other", headers=as_("viewer")), 404) == "hold_unknown"
+    credit = await api.get(HOLDS + "/gift", headers=as_("viewer"))
+    assert problem(credit, 404) == "hold_unknown"
+
+
+async def test_a_capture_spends_all_of_it_once_however_often_it_is_sent(
+    api: httpx.AsyncClient, as_: As, hold: str
+) -> None:
+    body = {"reference": "c:1", "reason": "the seat was taken"}
+    spent = said(await api.post(hold + "/capture", json=body, headers=as_("ingest")), 201)
+    assert (spent["entry"]["amount"], spent["entry"]["kind"]) == (-120, "capture")
+    again = said(await api.post(hold + "/capture", json=body, headers=as_("ingest")))
+    assert (again["status"], again["entry"]) == ("replayed", spent["entry"])
+    assert await figures(api, as_) == (380, 0, 380)
+    assert said(await api.get(hold, headers=as_("viewer")))["state"] == "captured"
+    assert said(await api.get(HOLDS, headers=as_("viewer"))) == {"items": []}
+    posting = await api.get(f"/v1/postings/{spent['entry']['posting_id']}", headers=as_("viewer"))
+    assert said(posting)["reason"] == "the seat was taken"
+
+
+async def test_a_capture_of_a_part_gives_the_rest_back(
+    api: httpx.AsyncClient, as_: As, hold: str
+) -> None:
+    body = {"reference": "c:1", "amount": 20}
+    said(await api.post(hold + "/capture", json=body, headers=as_("ingest")), 201)
+    assert await figures(api, as_) == (480, 0, 480)
+
+
+async def test_a_capture_of_a_part_may_keep_the_rest(
+    api: httpx.AsyncClient, as_: As, hold: str
+) -> None:
+    body = {"reference": "c:1", "amount": 20, "keep_rest": True}
+    said(await api.post(hold + "/capture", json=body, headers=as_("ingest")), 201)
+    assert await figures(api, as_) == (480, 100, 380)
+    assert said(await api.get(hold, headers=as_("viewer")))["remaining"] == 100
+    too_much = {"reference": "c:2", "amount": 101}
+    answer = await api.post(hold + "/capture", json=too_much, headers=as_("ingest"))
+    assert problem(answer, 422) == "hold_exceeded"
+    said(await api.post(hold + "/capture", json={"reference": "c:3"}, headers=as_("ingest")), 201)
+    assert await figures(api, as_) == (380, 0, 380)
+
+
+async def test_a_release_gives_back_once_however_often_it_is_sent(
+    api: httpx.AsyncClient, as_: As, hold: str
+) -> None:
+    body = {"reference": "r:1"}
+    said(await api.post(hold + "/release", json=body, headers=as_("ingest")), 201)
+    again = await api.post(hold + "/release", json=body, headers=as_("ingest"))
+    assert said(again)["status"] == "replayed"
+    assert await figures(api, as_) == (500, 0, 500)
+
+
+@pytest.mark.parametrize("first", ["capture", "release"])
+@pytest.mark.parametrize("then", ["capture", "release"])
+async def test_what_has_ended_cannot_be_ended_again(
+    api: httpx.AsyncClient, as_: As, hold: str, first: str, then: str
+) -> None:
+    said(await api.post(f"{hold}/{first}", json={"reference": "a"}, headers=as_("ingest")), 201)
+    before = await figures(api, as_)
+    answer = await api.post(f"{hold}/{then}", json={"reference": "b"}, headers=as_("ingest"))
+    assert problem(answer, 422) == "hold_ended"
+    assert await figures(api, as_) == before
+
+
+@pytest.mark.parametrize(
+    ("act", "body"),
+    [
+        ("capture", {"amount": 0}),
+        ("capture", {"amount": 121.0}),
+        ("capture", {"keep_rest": 1}),
+        ("capture", {"amount": 5, "reference": None}),
+        ("capture", {"hold": "other", "reference": "c"}),
+        ("release", {"amount": 5, "reference": "c"}),
+        ("release", {}),
+    ],
+)
+async def test_an_end_that_is_none_ends_nothing(
+    api: httpx.AsyncClient, as_: As, hold: str, act: str, body: dict[str, Any]
+) -> None:
+    problem(await api.post(f"{hold}/{act}", json=body, headers=as_("ingest")), 400)
+    assert await figures(api, as_) == (500, 120, 380)
+
+
+async def test_a_deadline_that_has_passed_is_refused(api: httpx.AsyncClient, as_: As, give) -> None:
+    await give("maria", 500)
+    body = SEAT | {"deadline": "2020-01-01T00:00:00Z"}
+    answer = await api.post(HOLDS, json=body, headers=as_("ingest"))
+    assert problem(answer, 422) == "time_out_of_range"
+    assert await figures(api, as_) == (500, 0, 500)
+
+
+async def test_a_hold_lapses_at_its_deadline(
+    api: httpx.AsyncClient, as_: As, give, services: Services
+) -> None:
+    await found(services, '[economy]\nname = "club"\nsandbox = true\n\n[assets.coins]\n')
+    await give("maria", 500)
+    deadline = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    body = SEAT | {"deadline": deadline}
+    said(await api.post(HOLDS, json=body, headers=as_("ingest")), 201)
+    assert await figures(api, as_) == (500, 120, 380)
+    move = {"by_s": 7200, "reason": "to see it lapse"}
+    said(await api.post("/v1/clock/move", json=move, headers=as_("admin")))
+    assert await figures(api, as_) == (500, 0, 500)
+    assert said(await api.get(HOLDS + "/seat:1", headers=as_("viewer")))["state"] == "lapsed"
+    late = await api.post(HOLDS + "/seat:1/capture", json={"reference": "c"}, headers=as_("ingest"))
+    assert problem(late, 422) == "hold_ended"
+
+
+@pytest.mark.parametrize("reference", ["a/b", "100%", "ålesund ☕", "x" * 200, "?a#b", ".."])
+async def test_a_hold_may_have_any_reference(
+    api: httpx.AsyncClient, as_: As, give, reference: str
+) -> None:
+    await give("maria", 500)
+    body = {"amount": 5, "reference": reference}
+    said(await api.post(HOLDS, json=body, headers=as_("ingest")), 201)
+    hold = f"{HOLDS}/{quote(reference, safe='').replace('.', '%2E')}"
+    assert said(await api.get(hold, headers=as_("viewer")))["reference"] == reference
+    said(await api.post(hold + "/release", json={"reference": "r"}, headers=as_("ingest")), 201)
+    assert await figures(api, as_) == (500, 0, 500)
+
+
+async def test_a_frozen_wallet_takes_no_new_hold_and_ends_those_it_has(
+    api: httpx.AsyncClient, as_: As, hold: str
+) -> None:
+    body = {"state": "frozen", "reason": "a dispute", "reference": "f:1"}
+    said(await api.put(WALLET + "/state", json=body, headers=as_("operator")), 201)
+    answer = await api.post(HOLDS, json=SEAT | {"reference": "seat:2"}, headers=as_("ingest"))
+    assert problem(answer, 422) == "wallet_frozen"
+    said(await api.post(hold + "/capture", json={"reference": "c"}, headers=as_("ingest")), 201)
