@@ -99,6 +99,9 @@ WORDS: Final[Mapping[str, Any]] = {
 
 ELSEWHERE: Final[Mapping[tuple[str, str], Any]] = {
     ("AwardView", "kind"): "scheduled",
+    ("MyAward", "kind"): "scheduled",
+    ("MyEntry", "kind"): "spend",
+    ("MyEntry", "amount"): -250,
     ("AwardView", "reference"): "monthly:2026-03",
     ("KeyView", "name"): "checkout",
     ("KeyWanted", "name"): "checkout",
