@@ -3,7 +3,8 @@
 It is made from the handlers alone: their paths, scopes, parameters, bodies, answers and docstrings.
 What a handler's signature cannot tell stands in its ``opt``: ``body`` is the type that it reads
 by itself; ``answers`` are its answers by status, each a type or the media
-types of a text; ``headers`` are headers of its answer with what they mean.
+types of a text; ``headers`` are headers of its answer with what they mean; ``missing`` says that
+what it shows may not be there, though nothing in the request names it.
 """
 
 import inspect
@@ -20,6 +21,7 @@ from litestar.params import ParameterKwarg
 
 from bursar.access import Scope
 from bursar.api.examples import example_of
+from bursar.api.moving import named
 from bursar.api.problems import MEDIA_TYPE, Problem
 from bursar.api.schemas import Schema, complete, reached, said, schemas_of
 from bursar.api.scopes import EVERYBODY, Scopes
@@ -191,7 +193,7 @@ def _describe(operation: _Operation, types: _Types, components: Mapping[str, Sch
         "parameters": [_parameter(*given, types) for given in operation.parameters],
         "responses": {},
     }
-    if _looks_at(handler, "idempotency_key"):
+    if _looks_at(handler, "idempotency_key") or _looks_at(handler, named.__name__):
         told["parameters"].append(_header_parameter("Idempotency-Key"))
     if _looks_at(handler, "if_match"):
         told["parameters"].append(_header_parameter("If-Match"))
@@ -300,7 +302,9 @@ def _failures(operation: _Operation, *, known: bool) -> list[int]:
     """List the statuses of what an endpoint may refuse."""
     statuses = [400, 503]
     if known:
-        statuses += [401, 403, 404, 429]
+        statuses += [401, 403, 429]
+    if _names_something(operation):
+        statuses.append(404)
     if operation.method != "get":
         statuses += [409, 422]
     if operation.body is not None:
@@ -308,6 +312,22 @@ def _failures(operation: _Operation, *, known: bool) -> list[int]:
     if _looks_at(operation.handler, "if_match"):
         statuses.append(412)
     return sorted(statuses)
+
+
+def _names_something(operation: _Operation) -> bool:
+    """Say whether a request names what might not be there."""
+    if "{" in operation.path or operation.path.startswith("/v1/me/"):  # a token names its holder
+        return True
+    if operation.handler.opt.get("missing", False):
+        return True
+    names = {name for name, *_ in operation.parameters}
+    for kind in get_args(operation.body) or (operation.body,):
+        names.update(getattr(kind, "__struct_fields__", ()))
+    return not names.isdisjoint(_NAMES)
+
+
+_NAMES: Final = frozenset({"holder", "asset", "program", "run"})
+"""Parameters and fields, outside of paths, that name what might not be there."""
 
 
 def _header(name: str) -> Schema:

@@ -93,5 +93,6 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "tier": "Only holders of this tier.",
     "verified": "Only holders who are, or are not, verified.",
     "resolved": "Whether what is settled is listed, too.",
+    "everything": "Whether those that work no more are listed, too.",
     "erased": "Whether erased holders are listed, too.",
 }

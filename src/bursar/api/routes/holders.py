@@ -74,19 +74,14 @@ async def show_holder(request: Call, holder: Segment) -> Response[HolderView]:
     },
     tags=["Holders"],
 )
-async def put_holder(
-    request: Call,
-    holder: Segment,
-    data: HolderFields,
-    expected: Annotated[str | None, Parameter(header="If-Match")] = None,
-) -> Response[HolderView]:
+async def put_holder(request: Call, holder: Segment, data: HolderFields) -> Response[HolderView]:
     """Enrol a holder, or change what is said of one; what is left out stays.
 
     With `If-Match` only if the holder is still what was read, else 412 `precondition_failed`.
     """
     done, found = await request.services.holders.change(
         change_of(holder, data),
-        expect=if_match(expected),
+        expect=if_match(request.headers.get("if-match")),
         actor=request.caller.actor,
         reason=data.reason,
     )
