@@ -25,6 +25,7 @@ from bursar.api.moving import named
 from bursar.api.problems import MEDIA_TYPE, Problem
 from bursar.api.schemas import Schema, complete, reached, said, schemas_of
 from bursar.api.scopes import EVERYBODY, Scopes
+from bursar.api.story_own import AGAIN, NEW, OWN
 from bursar.api.words import ABOUT, ERRORS, HEADERS, PARAMETERS, TAGS
 
 _JSON: Final = "application/json"
@@ -199,7 +200,9 @@ def _describe(operation: _Operation, types: _Types, components: Mapping[str, Sch
         told["parameters"].append(_header_parameter("If-Match"))
     if operation.body is not None:
         schema = types.of(operation.body)
-        media = {"schema": schema, "example": example_of(schema, components, asked=True)}
+        words = OWN.get(told["operationId"], {})
+        example = example_of(schema, components, told=words, asked=True)
+        media = {"schema": schema, "example": example}
         told["requestBody"] = {"required": True, "content": {_JSON: media}}
     known = scopes is not EVERYBODY
     for status, kind in sorted(operation.answers.items()):
@@ -285,7 +288,11 @@ def _answer(
         }
     elif kind is not None:
         schema = types.of(kind)
-        told["content"] = {_JSON: {"schema": schema, "example": example_of(schema, components)}}
+        words = OWN.get(_camel(handler.fn.__name__), {})
+        if status in (200, 201) and len(handler.opt.get("answers", ())) > 1:
+            words = {**words, **(NEW if status == 201 else AGAIN)}
+        example = example_of(schema, components, told=words)
+        told["content"] = {_JSON: {"schema": schema, "example": example}}
     return told
 
 
