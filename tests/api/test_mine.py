@@ -41,7 +41,7 @@ async def test_no_query_leads_to_somebody_else(
 ) -> None:
     await give("maria", 500)
     await give("ben", 7, reference="bens")
-    for path in ("/v1/me/wallets/coins", "/v1/me/wallets/coins/entries"):
+    for path in ("/v1/me", "/v1/me/wallets/coins", "/v1/me/wallets/coins/entries"):
         answer = await api.get(f"{path}?{query}", headers=as_holder("maria"))
         said(answer)
         assert "ben" not in answer.text
