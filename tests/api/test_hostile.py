@@ -41,3 +41,13 @@ async def test_an_operator_sets_limits_and_states_by_posting_a_command(
     batch = {"commands": [command]}
     again = await api.post("/v1/postings/bulk", json=batch, headers=as_("operator"))
     assert again.json()["replayed"] == 1
+
+
+async def test_a_key_that_ends_after_all_years_is_refused(api: httpx.AsyncClient, as_: As) -> None:
+    wanted = {"name": "n", "owner": "o", "scopes": ["viewer"], "reason": "r"}
+    for end in ("9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59Z"):
+        asked = wanted | {"expires_at": end}
+        made = await api.post("/v1/keys", json=asked, headers=as_("admin"))
+        assert problem(made, 400) == "key_invalid", end
+        assert made.json()["fields"] == {"field": "expires_at"}
+    assert (await api.get("/v1/keys", headers=as_("admin"))).status_code == 200
