@@ -277,7 +277,7 @@ async def _wallet(f: Furniture) -> Names:
 
 
 async def _stranger(f: Furniture) -> Names:
-    return {"holder": [f.new("stranger")], "email": [f.new("a") + "@example.org"]}
+    return {"holder": [f.new("stranger") for _ in range(9)]}
 
 
 async def _claimant(f: Furniture) -> Names:

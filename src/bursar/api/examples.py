@@ -82,6 +82,8 @@ def _named(
     shown = {}
     for field, kind in schema["properties"].items():
         own = f"{name}.{field}"
+        if asked and own in LEFT_OUT:
+            continue
         place = next((words for words in (told, ELSEWHERE) if own in words), None)
         if place is not None:
             shown[field] = place[own]

@@ -285,7 +285,10 @@ def _answer(
             headers[name] = {"$ref": f"#/components/headers/{name}"}
     for name, about in handler.opt.get("headers", {}).items():
         headers[name] = {"description": about, "required": True, "schema": {"type": "string"}}
-    told: Schema = {"description": _MEANS.get(status, "What was asked for"), "headers": headers}
+    means = _MEANS.get(status, "What was asked for")
+    if status == 200 and 201 in handler.opt.get("answers", ()):
+        means = "Done, or it was so already"
+    told: Schema = {"description": means, "headers": headers}
     if isinstance(kind, str | tuple):
         media = (kind,) if isinstance(kind, str) else kind
         told["content"] = {

@@ -93,20 +93,34 @@ def _by_tag(document: Mapping[str, Any]) -> list[tuple[Schema, Found]]:
 
 
 def _contents(tags: list[tuple[Schema, Found]]) -> str:
-    def entries(found: Found) -> str:
-        return "".join(
-            f'<li><a href="#{operation["operationId"]}">{_badge(method)}'
-            f"<span>{escape(operation['summary'])}</span></a></li>"
-            for _, method, operation in found
-        )
-
     parts = (
-        f'<li><a class="tag" href="#tag-{escape(tag["name"])}">{escape(tag["name"])}</a>'
-        f"<ul>{entries(found)}</ul></li>"
+        f'<li><details><summary><a href="#tag-{escape(tag["name"])}">{escape(tag["name"])}</a> '
+        f"<small>{len(found)}</small></summary>{_index(found)}</details></li>"
         for tag, found in tags
     )
-    types = '<li><a class="tag" href="#types">Types</a></li>'
+    types = '<li class="last"><a href="#types">Types</a></li>'
     return f'<ul class="contents">{"".join(parts)}{types}</ul>'
+
+
+def _index(found: Found, *, paths: bool = False) -> str:
+    """List operations by their names, a line each."""
+    entries = "".join(
+        f'<li><a href="#{operation["operationId"]}">{_badge(method)}'
+        f"<span>{_title(operation['operationId'])}</span>"
+        f"{f'<code>{_path(path)}</code>' if paths else ''}</a></li>"
+        for path, method, operation in found
+    )
+    return f'<ul class="index">{entries}</ul>'
+
+
+def _path(path: str) -> str:
+    """Show a path, its names set off, broken where it may be."""
+    return re.sub(r"\{(\w+)\}", r"<i>{\1}</i>", escape(path).replace("/", "/<wbr>"))
+
+
+def _title(name: str) -> str:
+    """Make words of an operation's name: listMyAwards is "List my awards"."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", escape(name)).capitalize()
 
 
 def _scope_list() -> str:
@@ -122,16 +136,15 @@ def _section(document: Mapping[str, Any], tag: Schema, found: Found) -> str:
     operations = "".join(_operation(document, *one) for one in found)
     return (
         f'<section id="tag-{name}"><h2>{name}</h2><p class="lead">'
-        f"{_inline(tag['description'])}</p>{operations}</section>"
+        f"{_inline(tag['description'])}</p>{_index(found, paths=True)}{operations}</section>"
     )
 
 
 def _operation(document: Mapping[str, Any], path: str, method: str, told: Schema) -> str:
-    shown = re.sub(r"\{(\w+)\}", r"<i>{\1}</i>", escape(path).replace("/", "/<wbr>"))
     name = told["operationId"]
     parts = [
-        f'<article id="{name}"><h3><a href="#{name}">{escape(told["summary"])}</a></h3>',
-        f'<p class="path">{_badge(method)}<code>{shown}</code></p>',
+        f'<article id="{name}"><h3><a href="#{name}">{_inline(told["summary"])}</a></h3>',
+        f'<p class="path">{_badge(method)}<code>{_path(path)}</code></p>',
         _prose(told.get("description", "")),
         _who(told["security"]),
         _parameters(told["parameters"]),
@@ -153,7 +166,7 @@ def _who(security: list[Schema]) -> str:
 def _parameters(parameters: list[Schema]) -> str:
     rows = "".join(
         f"<tr><th scope=row><code>{escape(one['name'])}</code>"
-        f"{'<b>required</b>' if one['required'] else ''}</th>"
+        f"{' <b>required</b>' if one['required'] else ''}</th>"
         f"<td>{_type(one['schema'])}</td>"
         f"<td>{_inline(one.get('description', ''))} <small>in the {one['in']}</small></td></tr>"
         for one in parameters
@@ -175,13 +188,16 @@ def _shape(document: Mapping[str, Any], schema: Schema) -> str:
 def _fields(component: Schema) -> str:
     if "properties" not in component:
         return f'<p class="oneof">{_type(component)}</p>'
-    required = component.get("required", ())
+    required = set(component.get("required", ()))
+    whole = len(required) > 1 and required == component["properties"].keys()
     rows = "".join(
         f"<tr><th scope=row><code>{escape(name)}</code>"
-        f"{'<b>required</b>' if name in required else ''}</th><td>{_type(told)}</td></tr>"
+        f"{' <b>required</b>' if name in required and not whole else ''}</th>"
+        f"<td>{_type(told)}</td></tr>"
         for name, told in component["properties"].items()
     )
-    return f'<div class="scroll"><table class="fields">{rows}</table></div>'
+    note = '<p class="note">All fields are required.</p>' if whole else ""
+    return f'{note}<div class="scroll"><table class="fields">{rows}</table></div>'
 
 
 def _answers(document: Mapping[str, Any], responses: Mapping[str, Schema]) -> str:
@@ -268,12 +284,22 @@ def _type(schema: Schema) -> str:
 
 
 def _limits(rest: Schema) -> str:
-    for low, high in (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems")):
-        if low in rest or high in rest:
-            most = rest.get(high)
-            shown = "" if most is None or most >= 2**53 else f"{most:,}"
-            return f" <small>{rest.get(low, '')}{f' to {shown}' if shown else ' or more'}</small>"
+    for low, high, unit in _RANGES:
+        if low not in rest and high not in rest:
+            continue
+        least, most = rest.get(low, 0), rest.get(high, 2**63)
+        if unit and least <= 1:  # that a text is not empty goes without saying
+            return f" <small>up to {most:,}{unit}</small>" if most < 2**53 else ""
+        shown = f"{least:,} to {most:,}" if most < 2**53 else f"{least:,} or more"
+        return f" <small>{shown}{unit}</small>"
     return ""
+
+
+_RANGES: Final = (
+    ("minimum", "maximum", ""),
+    ("minLength", "maxLength", " characters"),
+    ("minItems", "maxItems", " of them"),
+)
 
 
 def _default(rest: Schema) -> str:

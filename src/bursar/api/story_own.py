@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bursar.api.story import HASH
-
 ELSEWHERE: Final[Mapping[str, Any]] = {
     "Alert.kind": "approval_needed",
     "Alert.message": "run_7 would give 255000 coins to 1020 holders: a second person is to look",
+    "Amount.by_tier": {},
     "Amount.fixed": 250,
-    "ApplyOf.expect": HASH,
+    "Amount.otherwise": None,
     "AwardView.added": 250,
     "AwardView.after": 1250,
     "AwardView.before": 1000,
@@ -28,6 +27,7 @@ ELSEWHERE: Final[Mapping[str, Any]] = {
     "Calendar.zone": "Europe/London",
     "CallerView.holder": None,
     "Change.action": "changed",
+    "Change.differences": [{"field": "amount", "before": "250", "after": "500"}],
     "Change.name": "monthly",
     "Change.what": "program",
     "Changed.outcome": "created",
@@ -69,17 +69,16 @@ ELSEWHERE: Final[Mapping[str, Any]] = {
     "HolderFields.reason": "moved to the pro plan",
     "HolderFields.status": "active",
     "HolderFields.tier": "pro",
+    "KeyView.expires_at": None,
+    "KeyView.per_minute": None,
     "KeyView.name": "shop server",
     "KeyWanted.name": "shop server",
-    "KeyWanted.expires_at": None,
     "Limits.approve_above": 200000,
     "Limits.award": 250,
     "Limits.day": None,
     "Limits.run": None,
     "Lot.held": 0,
     "MoveOf.to": "2026-03-31T00:00:00Z",
-    "NewGrant.program": None,
-    "NewGrant.run": None,
     "NextGrantView.at": "2026-04-01T00:00:00Z",
     "NextGrantView.reason": None,
     "OneHolder.status": "active",
@@ -114,6 +113,9 @@ ELSEWHERE: Final[Mapping[str, Any]] = {
     "Program.name": "monthly",
     "Program.reference": "program:{program}:{period}",
     "Program.who": {"subscribed": 'holder.status == "active"'},
+    "Program.proration": None,
+    "ProgramVersionView.actor": "api:ada",
+    "ProgramVersionView.reason": "the programs of the spring",
     "ProgressView.amount": 255000,
     "Receipt.status": "applied",
     "Rotation.overlap_s": 3600,
@@ -128,12 +130,26 @@ ELSEWHERE: Final[Mapping[str, Any]] = {
     "SwitchTo.on": False,
     "Ticked.more": False,
     "Ticked.retried": 0,
+    "Terms.expires": None,
+    "Terms.expires_days": None,
+    "Terms.rollover_cap": None,
     "TokenMade.expires_at": "2026-03-01T09:15:00Z",
     "TokenMade.text": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJtYXJpYSJ9.c2lnbmF0dXJl",
     "Total.amount": 1500,
     "Total.entries": 6,
     "Total.kind": "grant",
     "Total.source": None,
+    "Wallet.holds": [
+        {
+            "reference": "seat-12A",
+            "seq": 6,
+            "state": "open",
+            "remaining": 250,
+            "placed_at": "2026-03-01T08:55:00.120000Z",
+            "deadline": "2026-03-01T09:15:00Z",
+            "draws": [],
+        }
+    ],
     "VerificationView.actor": "worker",
     "VerificationView.entries": 20833,
     "VerificationView.reason": "due",
@@ -147,7 +163,7 @@ LEFT_OUT: Final = frozenset(
         *("holder_id", "to_id", "group", "effective_at", "keep_rest", "house_account", "dry_run"),
         *("time_zone", "locale", "username", "email", "created_at", "subscription_start"),
         *("billing_anchor", "last_login_at", "verified", "attributes", "at", "expires_at"),
-        "per_minute",
+        *("per_minute", "ApplyOf.expect", "NewGrant.program", "NewGrant.run", "OneHolder.reason"),
     }
 )
 """Fields that a first request does without."""
@@ -155,7 +171,7 @@ LEFT_OUT: Final = frozenset(
 SHOWN: Final = frozenset({"Outcome.entry"})
 """Fields of answers that may be missing, and are not here."""
 
-NEW: Final[Mapping[str, Any]] = {"Receipt.status": "applied"}
+NEW: Final[Mapping[str, Any]] = {"HolderView.changes": 1, "Receipt.status": "applied"}
 """Of an answer 201, where 200 is for what had been done before."""
 
 AGAIN: Final[Mapping[str, Any]] = {
@@ -163,13 +179,13 @@ AGAIN: Final[Mapping[str, Any]] = {
     "ClaimAnswer.already": True,
     "ClaimAnswer.awarded": 0,
     "ClaimAnswer.balance": None,
-    "HolderView.changes": 2,
     "Receipt.status": "replayed",
 }
 """Of an answer 200, where 201 is for what is done now."""
 
 _RUNS: Final[Mapping[str, Any]] = {
     "RunView.started_by": "api:ada",
+    "RunView.reason": "the month, by hand",
     "RunView.finished_at": None,
     "ProgressView.amount": 0,
     "awarded": 0,
@@ -197,7 +213,7 @@ OWN: Final[Mapping[str, Mapping[str, Any]]] = {
         "KeyView.last_used_at": None,
         "KeyView.made_at": "2026-03-01T09:00:00Z",
     },
-    "applyEconomy": {"reason": "the programs of the spring", "ApplyOf.expect": None},
+    "applyEconomy": {"reason": "the programs of the spring"},
     "approveRun": {
         **_RUNS,
         "reason": "looked at the preview",
@@ -234,7 +250,7 @@ OWN: Final[Mapping[str, Mapping[str, Any]]] = {
         "NewOutage.ends_at": "2026-03-01T11:00:00Z",
     },
     "eraseHolder": {
-        "HolderView.external_id": "erased-1041",
+        "HolderView.external_id": "erased:1041",
         "HolderView.username": None,
         "HolderView.email": None,
         "HolderView.locale": None,
@@ -244,10 +260,28 @@ OWN: Final[Mapping[str, Mapping[str, Any]]] = {
         "HolderView.last_login_at": None,
         "HolderView.erased_at": "2026-03-01T09:00:00Z",
     },
+    "explainWallet": {
+        "EntryView.amount": 250,
+        "EntryView.balance": 1250,
+        "EntryView.house_account": "issued",
+        "EntryView.kind": "grant",
+        "EntryView.metadata": {"period": "2026-03"},
+        "EntryView.reference": "program:monthly:2026-03",
+        "EntryView.source": None,
+        "PostingView.actor": "worker",
+        "PostingView.reason": "due",
+        "LotView.draws": [],
+        "Total.amount": 1250,
+        "Total.entries": 5,
+        "Wallet.holds": [],
+        "held": 0,
+        "available": 1250,
+    },
     "grant": {
         **_RUNS,
         "reason": "sorry for the outage on Sunday",
         "RunView.kind": "grant",
+        "RunView.reason": "sorry for the outage on Sunday",
         "RunView.program": None,
         "RunView.version": None,
         "RunView.holders": 2,
@@ -262,7 +296,8 @@ OWN: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "listOutages": {"reason": "the data centre had no power", "actor": "api:ada"},
     "listActs": {"actor": "api:grace", "reason": "looked at the preview"},
-    "moveClock": {"reason": "to see the month end", "ClockView.now": "2026-03-31T00:00:00Z"},
+    "moveClock": {"reason": "to see the month end", "ClockView.now": "2026-03-31T00:00:00Z",
+                  "ClockView.offset_s": 2559600},
     "pauseRun": {**_RUNS, "reason": "the amounts look odd", "RunView.state": "paused",
                  "RunView.note": "paused by api:ada: the amounts look odd"},
     "placeHold": {
@@ -280,7 +315,7 @@ OWN: Final[Mapping[str, Mapping[str, Any]]] = {
     "putHolder": {"reason": "moved to the pro plan"},
     "refuseVersion": {
         "reason": "not in this quarter",
-        "state": "refused",
+        "VersionView.state": "refused",
         "decided_by": "api:grace",
         "decided_at": "2026-02-20T15:00:00Z",
         "VersionView.applied_at": None,
@@ -305,6 +340,7 @@ OWN: Final[Mapping[str, Mapping[str, Any]]] = {
         "policy": "clip",
         "RunView.run": "run_8",
         "RunView.kind": "revert",
+        "RunView.reason": "given by mistake",
         "RunView.state": "running",
         "RunView.target_run": "run_7",
     },
@@ -344,6 +380,7 @@ OWN: Final[Mapping[str, Mapping[str, Any]]] = {
     "startVerification": {
         "reason": "before the audit",
         "VerificationView.actor": "api:ada",
+        "VerificationView.reason": "before the audit",
         "VerificationView.ended_at": None,
         "VerificationView.seen_at": "2026-03-01T03:00:00Z",
         "VerificationView.sound": False,
