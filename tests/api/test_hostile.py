@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from bursar.api.services import Services
 from tests.api.conftest import As, problem
 
 LIMIT = {"op": "set_limit", "holder": "maria", "asset": "coins", "limit": 500, "reference": "l"}
@@ -51,3 +52,17 @@ async def test_a_key_that_ends_after_all_years_is_refused(api: httpx.AsyncClient
         assert problem(made, 400) == "key_invalid", end
         assert made.json()["fields"] == {"field": "expires_at"}
     assert (await api.get("/v1/keys", headers=as_("admin"))).status_code == 200
+
+
+async def test_who_tries_what_they_may_not_is_counted_as_well(
+    api: httpx.AsyncClient, services: Services
+) -> None:
+    made = await services.access.add_key(
+        "slow", "slow", ["partner"], per_minute=3, actor="cli:ada", reason="a trial"
+    )
+    headers = {"authorization": f"Bearer {made.secret}"}
+    closed = ["/v1/journal", "/v1/keys", "/v1/audit", "/v1/export", "/v1/holders/maria"]
+    answers = [await api.get(path, headers=headers) for path in closed]
+    assert [answer.status_code for answer in answers] == [403, 403, 403, 429, 429]
+    posted = await api.post("/v1/postings", json=LIMIT, headers=headers)
+    assert problem(posted, 429) == "rate_limited"
