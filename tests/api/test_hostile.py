@@ -66,3 +66,25 @@ async def test_who_tries_what_they_may_not_is_counted_as_well(
     assert [answer.status_code for answer in answers] == [403, 403, 403, 429, 429]
     posted = await api.post("/v1/postings", json=LIMIT, headers=headers)
     assert problem(posted, 429) == "rate_limited"
+
+
+@pytest.mark.parametrize("name", ["bulk", "logins"])
+async def test_somebody_named_like_an_endpoint_is_a_holder_as_any_other(
+    api: httpx.AsyncClient, as_: As, name: str
+) -> None:
+    path = f"/v1/holders/{name}"
+    made = await api.put(path, json={"tier": "gold"}, headers=as_("ingest"))
+    assert (made.status_code, made.json()["external_id"]) == (201, name)
+    spelt = f"/v1/holders/%{ord(name[0]):02x}{name[1:]}"
+    for one in (path, spelt):
+        shown = await api.get(one, headers=as_("viewer"))
+        assert (shown.status_code, shown.json()["external_id"]) == (200, name)
+    changes = await api.get(path + "/changes", headers=as_("viewer"))
+    assert changes.status_code == 200
+    assert problem(await api.delete(path, headers=as_("admin")), 405) == "method_not_allowed"
+    bulk = await api.post(
+        "/v1/holders/bulk", json={"changes": [{"external_id": "%.bulk"}]}, headers=as_("ingest")
+    )
+    assert bulk.json()["results"][0]["outcome"] == "created"
+    odd = await api.get("/v1/holders/%25.bulk", headers=as_("viewer"))
+    assert odd.json()["external_id"] == "%.bulk"

@@ -19,7 +19,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from bursar.api.call import too_large
 from bursar.api.guard import rate_headers
 from bursar.api.problems import answer_problem
-from bursar.api.segments import separate
+from bursar.api.segments import aside, separate
 from bursar.api.telemetry import Telemetry
 from bursar.platform.errors import BursarError, Missing
 
@@ -83,7 +83,9 @@ class Gate:
                 raise Missing("path_unknown", "the path has an empty part, or ends in a slash")
             if b"%" in scope["raw_path"]:
                 scope["path"] = separate(scope["raw_path"])
-            lane = self._lanes.get((scope["method"], scope["path"]), self._app)
+            lane = self._lanes.get((scope["method"], scope["path"]))
+            if lane is None:
+                lane, scope["path"] = self._app, aside(scope["method"], scope["path"])
             await lane(scope, receive, answer)
         except BursarError as error:
             if status:

@@ -5,6 +5,7 @@ segments. So each segment is decoded for itself, and what would be taken for str
 encoded until the name is read.
 """
 
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from litestar.params import FromPath
@@ -13,6 +14,13 @@ from bursar.platform.errors import Invalid
 
 Segment = FromPath[str]
 """A name in a path; `Call.path_params` hands it over as the caller meant it."""
+
+_HOLDERS: Final = "/v1/holders"
+_POSTED: Final = frozenset({"bulk", "logins"})
+"""What stands beside the holders' ids, and is only ever posted to."""
+
+_ASIDE: Final = "%."
+"""`separate` never writes it."""
 
 
 def separate(raw_path: bytes) -> str:
@@ -24,6 +32,13 @@ def separate(raw_path: bytes) -> str:
     return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in parts)
 
 
+def aside(method: str, path: str) -> str:
+    """Let somebody whose id is the name of an endpoint be asked for as any other."""
+    start, _, name = path.rpartition("/")
+    taken = start == _HOLDERS and name in _POSTED and method != "POST"
+    return f"{start}/{_ASIDE}{name}" if taken else path
+
+
 def read_segment(text: str) -> str:
-    """Read a name out of a path that `separate` has made."""
-    return text.replace("%2F", "/").replace("%25", "%")
+    """Read a name out of a path that `separate` and `aside` have made."""
+    return text.removeprefix(_ASIDE).replace("%2F", "/").replace("%25", "%")
