@@ -1,9 +1,12 @@
 """What somebody with good credentials and bad intentions tries (I2, P10)."""
 
 import httpx
+import psycopg
 import pytest
+import structlog
 
 from bursar.api.services import Services
+from bursar.platform.errors import Unavailable
 from tests.api.conftest import As, problem
 
 LIMIT = {"op": "set_limit", "holder": "maria", "asset": "coins", "limit": 500, "reference": "l"}
@@ -88,3 +91,38 @@ async def test_somebody_named_like_an_endpoint_is_a_holder_as_any_other(
     assert bulk.json()["results"][0]["outcome"] == "created"
     odd = await api.get("/v1/holders/%25.bulk", headers=as_("viewer"))
     assert odd.json()["external_id"] == "%.bulk"
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        Unavailable("database_unavailable", "cannot connect to db.internal as bursar_app"),
+        psycopg.OperationalError("connection to db.internal failed for user bursar_app"),
+    ],
+    ids=["ours", "the library's"],
+)
+async def test_where_the_database_is_is_told_to_the_log_and_not_to_strangers(
+    api: httpx.AsyncClient,
+    services: Services,
+    as_: As,
+    monkeypatch: pytest.MonkeyPatch,
+    raised: Exception,
+) -> None:
+    async def away() -> None:
+        raise raised
+
+    monkeypatch.setattr(services, "check", away)
+    monkeypatch.setattr(services.ledger, "submit", lambda *_, **__: away())
+    with structlog.testing.capture_logs() as logs:
+        asked = await api.get("/health/ready")
+        posted = await api.post("/v1/postings", json=LIMIT, headers=as_("operator"))
+    for answer in (asked, posted):
+        assert problem(answer, 503) == "database_unavailable"
+        assert "internal" not in answer.text
+        assert "bursar_app" not in answer.text
+        [line] = [
+            log
+            for log in logs
+            if log["event"] == "unavailable" and log["request_id"] == answer.json()["request_id"]
+        ]
+        assert "db.internal" in line["message"]
