@@ -1,8 +1,12 @@
 """What somebody with good credentials and bad intentions tries (I2, P10)."""
 
 import httpx
+import psycopg
 import pytest
+import structlog
 
+from bursar.api.services import Services
+from bursar.platform.errors import Unavailable
 from tests.api.conftest import As, problem
 
 LIMIT = {"op": "set_limit", "holder": "maria", "asset": "coins", "limit": 500, "reference": "l"}
@@ -51,3 +55,74 @@ async def test_a_key_that_ends_after_all_years_is_refused(api: httpx.AsyncClient
         assert problem(made, 400) == "key_invalid", end
         assert made.json()["fields"] == {"field": "expires_at"}
     assert (await api.get("/v1/keys", headers=as_("admin"))).status_code == 200
+
+
+async def test_who_tries_what_they_may_not_is_counted_as_well(
+    api: httpx.AsyncClient, services: Services
+) -> None:
+    made = await services.access.add_key(
+        "slow", "slow", ["partner"], per_minute=3, actor="cli:ada", reason="a trial"
+    )
+    headers = {"authorization": f"Bearer {made.secret}"}
+    closed = ["/v1/journal", "/v1/keys", "/v1/audit", "/v1/export", "/v1/holders/maria"]
+    answers = [await api.get(path, headers=headers) for path in closed]
+    assert [answer.status_code for answer in answers] == [403, 403, 403, 429, 429]
+    posted = await api.post("/v1/postings", json=LIMIT, headers=headers)
+    assert problem(posted, 429) == "rate_limited"
+
+
+@pytest.mark.parametrize("name", ["bulk", "logins"])
+async def test_somebody_named_like_an_endpoint_is_a_holder_as_any_other(
+    api: httpx.AsyncClient, as_: As, name: str
+) -> None:
+    path = f"/v1/holders/{name}"
+    made = await api.put(path, json={"tier": "gold"}, headers=as_("ingest"))
+    assert (made.status_code, made.json()["external_id"]) == (201, name)
+    spelt = f"/v1/holders/%{ord(name[0]):02x}{name[1:]}"
+    for one in (path, spelt):
+        shown = await api.get(one, headers=as_("viewer"))
+        assert (shown.status_code, shown.json()["external_id"]) == (200, name)
+    changes = await api.get(path + "/changes", headers=as_("viewer"))
+    assert changes.status_code == 200
+    assert problem(await api.delete(path, headers=as_("admin")), 405) == "method_not_allowed"
+    bulk = await api.post(
+        "/v1/holders/bulk", json={"changes": [{"external_id": "%.bulk"}]}, headers=as_("ingest")
+    )
+    assert bulk.json()["results"][0]["outcome"] == "created"
+    odd = await api.get("/v1/holders/%25.bulk", headers=as_("viewer"))
+    assert odd.json()["external_id"] == "%.bulk"
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        Unavailable("database_unavailable", "cannot connect to db.internal as bursar_app"),
+        psycopg.OperationalError("connection to db.internal failed for user bursar_app"),
+    ],
+    ids=["ours", "the library's"],
+)
+async def test_where_the_database_is_is_told_to_the_log_and_not_to_strangers(
+    api: httpx.AsyncClient,
+    services: Services,
+    as_: As,
+    monkeypatch: pytest.MonkeyPatch,
+    raised: Exception,
+) -> None:
+    async def away() -> None:
+        raise raised
+
+    monkeypatch.setattr(services, "check", away)
+    monkeypatch.setattr(services.ledger, "submit", lambda *_, **__: away())
+    with structlog.testing.capture_logs() as logs:
+        asked = await api.get("/health/ready")
+        posted = await api.post("/v1/postings", json=LIMIT, headers=as_("operator"))
+    for answer in (asked, posted):
+        assert problem(answer, 503) == "database_unavailable"
+        assert "internal" not in answer.text
+        assert "bursar_app" not in answer.text
+        [line] = [
+            log
+            for log in logs
+            if log["event"] == "unavailable" and log["request_id"] == answer.json()["request_id"]
+        ]
+        assert "db.internal" in line["message"]

@@ -7,6 +7,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bursar.ledger import Credit, Ledger
+from bursar.platform.database import Database as Pool
 from bursar.platform.errors import Rejected, Unavailable
 from bursar.platform.migrations import SHIPPED, require_schema
 from bursar.platform.settings import Settings
@@ -100,3 +101,20 @@ async def test_a_process_that_comes_before_the_migration_is_refused(database: Da
 
 async def _opened(database: Database) -> Ledger:
     return await Ledger.open(database.url, settings=SETTINGS)
+
+
+async def test_a_connection_that_the_server_has_closed_is_not_lent(database: Database) -> None:
+    """Its last word may be there before its end is: both have to be read to know."""
+    pool = Pool(database.url, max_connections=3)
+    await pool.open()
+    try:
+        async with pool.connection() as one, pool.connection() as two:
+            pids = [one.info.backend_pid, two.info.backend_pid]
+        with psycopg.connect(database.owner_url, autocommit=True) as owner:
+            for pid in pids:
+                owner.execute("select pg_terminate_backend(%s, 10000)", (pid,))
+        async with pool.connection() as lent:
+            [row] = await (await lent.execute("select 1")).fetchall()
+        assert row == (1,)
+    finally:
+        await pool.close()

@@ -83,8 +83,9 @@ class Gate:
                 raise Missing("path_unknown", "the path has an empty part, or ends in a slash")
             if b"%" in scope["raw_path"]:
                 scope["path"] = separate(scope["raw_path"])
-            scope["path"] = spare_names(scope["method"], scope["path"])
-            lane = self._lanes.get((scope["method"], scope["path"]), self._app)
+            lane = self._lanes.get((scope["method"], scope["path"]))
+            if lane is None:
+                lane, scope["path"] = self._app, spare_names(scope["method"], scope["path"])
             await lane(scope, receive, answer)
         except BursarError as error:
             if status:

@@ -33,17 +33,12 @@ async def authorize(
 async def admit(scope: Any, services: Services, scopes: Scopes) -> Caller:
     """Find out who calls, and note it in the request's scope.
 
+    What they may not do counts as well: who tries all doors is slowed down, and named in the log.
     Raises `Denied` for who is not known or has none of the scopes, `Unavailable` ``rate_limited``.
     """
     caller = await services.access.authenticate(_credential(scope))
-    if scopes.isdisjoint(caller.scopes):
-        raise Denied(
-            "scope_missing",
-            "these credentials have none of the scopes that this needs",
-            scopes=sorted(scopes),
-        )
-    allowance = await services.limiter.take(_subject(caller), caller.per_minute)
     scope["caller"] = caller
+    allowance = await services.limiter.take(_subject(caller), caller.per_minute)
     scope["allowance"] = allowance
     if not allowance.allowed:
         raise Unavailable(
@@ -51,6 +46,12 @@ async def admit(scope: Any, services: Services, scopes: Scopes) -> Caller:
             f"more than {allowance.limit} requests in a minute",
             limit=allowance.limit,
             retry_after_s=max(1, ceil(allowance.reset_s)),
+        )
+    if scopes.isdisjoint(caller.scopes):
+        raise Denied(
+            "scope_missing",
+            "these credentials have none of the scopes that this needs",
+            scopes=sorted(scopes),
         )
     return caller
 

@@ -40,6 +40,11 @@ _CODES: Final = {404: "path_unknown", 405: "method_not_allowed", 413: "body_too_
                  415: "media_type"}  # fmt: skip
 """What Litestar says by itself, in our words."""
 
+_SAID: Final[Mapping[str, str]] = {
+    "database_unavailable": "the database does not answer now; the operator's log says why",
+}
+"""Instead of the message, which names addresses, paths and roles: anybody may ask for it."""
+
 _log: Final = structlog.get_logger("bursar.api")
 
 
@@ -60,7 +65,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 def problem_of(error: BursarError, request_id: str = "") -> Problem:
     """Describe an error of the domain."""
-    detail = error.message
+    detail = _SAID.get(error.code, error.message)
     if error.family == "broken":
         detail = "something is wrong inside; the operator has been told"
     return Problem(
@@ -114,6 +119,8 @@ def known(error: Exception, request_id: str) -> BursarError:
         found = told
     except Exception:
         found = Broken("unforeseen", "unforeseen")
+    if found.code in _SAID:
+        _log.warning("unavailable", code=found.code, message=found.message, request_id=request_id)
     if found.family == "broken":
         _log.error(
             "broken",

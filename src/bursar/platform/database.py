@@ -254,7 +254,7 @@ async def _check(connection: Connection) -> None:
     """Refuse to lend a connection that the server has closed; costs no round trip."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
-    if poll.poll(0):
+    while poll.poll(0):  # its last word may come before its end
         connection.pgconn.consume_input()  # raises at the end of the stream
         if connection.pgconn.status != ConnStatus.OK:
             raise errors.OperationalError("the server has closed the connection")
