@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from tests.support.postgres import THROW_AWAY, server_in_temporary_directory
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 _CONSOLES = re.findall(r"<!-- tested: .*?-->\n```console\n(.*?)```", README, re.DOTALL)
+_SERVED = re.search(r"<!-- served: .*?-->\n```console\n(.*?)```", README, re.DOTALL)
 _PYTHON = re.search(r"```python\n(.*?)```", README, re.DOTALL)
 _TOML = re.search(r"```toml\n(.*?)```", README, re.DOTALL)
 CLUB = ROOT / "examples" / "sportsclub" / "economy.toml"
@@ -58,6 +61,34 @@ def test_the_commands_print_what_the_readme_says(books: Path, block: str) -> Non
         assert _facts(ran.stdout) == _facts(printed), command
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the README asks with curl")
+def test_what_is_served_answers_what_the_readme_says(books: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    environ = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "BURSAR_PORT": port,
+    }
+    assert _SERVED is not None
+    steps = [*_commands(_SERVED[1])]
+    script = "".join(
+        f"{command.replace('./shop', str(books)).replace('8600', port)}\necho; echo @@\n"
+        for command, _ in steps
+    )
+    ran = subprocess.run(
+        ["bash", "-c", f"exec 2>&1\n{script}"],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    for (command, printed), said in zip(steps, ran.stdout.split("@@\n"), strict=False):
+        assert _facts(said) == _facts(printed), command
+
+
 async def test_the_python_of_the_readme_runs(
     books: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,6 +122,8 @@ def _facts(printed: str) -> list[str]:
     text = re.sub(r"20\d\d-\d\d(-\d\d( 00:00:00| 23:00:00)?)?", "DATE", text)
     text = re.sub(r"DATE +\d+ ", "DATE DAYS ", text)
     text = re.sub(r"(in|took +) *\d+\.\d s", r"\1 TIME", text)
+    text = re.sub(r'"(request_id|at)":"[^"]*"', r'"\1":"SOME"', text)
+    text = re.sub(r"PostgreSQL \S+ is started in .*", "PostgreSQL is started", text)
     text = re.sub(r"by cli:\S+:", "by WHO:", text)
     text = re.sub(r"(stopped in) \S+", r"\1 PLACE", text)
     return sorted(line.rstrip() for line in text.splitlines() if line.strip())

@@ -1,15 +1,21 @@
 """Grants by hand over HTTP."""
 
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from bursar.api.services import Services
 from tests.api.clubs import found, said
-from tests.api.conftest import As, problem
+from tests.api.conftest import As, Headers, problem
 
 TEN: dict[str, Any] = {"asset": "coins", "amount": 10, "reason": "a present"}
+
+
+def once(as_: As) -> Headers:
+    """Make an operator's headers with a key that nobody has used."""
+    return as_("operator", idempotency_key=str(uuid4()))
 
 
 @pytest.fixture
@@ -27,7 +33,7 @@ async def test_a_grant_is_a_run_that_a_worker_does(
     api: httpx.AsyncClient, as_: As, club: Services
 ) -> None:
     body = TEN | {"holders": ["maria", "zoe", "maria"]}
-    run = said(await api.post("/v1/grants", json=body, headers=as_("operator")), 201)
+    run = said(await api.post("/v1/grants", json=body, headers=once(as_)), 201)
     assert (run["kind"], run["state"], run["amount"], run["program"]) == (
         "grant", "running", 10, None,
     )  # fmt: skip
@@ -39,10 +45,10 @@ async def test_a_grant_may_be_to_everybody_or_to_those_of_a_run(
     api: httpx.AsyncClient, as_: As, club: Services
 ) -> None:
     body = TEN | {"holders": ["noah"]}
-    run = said(await api.post("/v1/grants", json=body, headers=as_("operator")), 201)["run"]
+    run = said(await api.post("/v1/grants", json=body, headers=once(as_)), 201)["run"]
     await club.programs.runs.work()
     for to in ({"run": run}, {"everybody": True}):
-        said(await api.post("/v1/grants", json=TEN | to, headers=as_("operator")), 201)
+        said(await api.post("/v1/grants", json=TEN | to, headers=once(as_)), 201)
         await club.programs.runs.work()
     assert await balances(api, as_) == {"maria": 10, "noah": 30, "zoe": 10}
 
@@ -51,7 +57,7 @@ async def test_a_grant_of_a_program_gives_what_the_program_would(
     api: httpx.AsyncClient, as_: As, club: Services
 ) -> None:
     body = {"program": "monthly", "holders": ["maria"], "reason": "missed it"}
-    said(await api.post("/v1/grants", json=body, headers=as_("operator")), 201)
+    said(await api.post("/v1/grants", json=body, headers=once(as_)), 201)
     await club.programs.runs.work()
     assert await balances(api, as_) == {"maria": 100}
 
@@ -62,7 +68,7 @@ async def test_under_one_key_a_grant_is_done_once(
     body, headers = TEN | {"holders": ["maria"]}, as_("operator", idempotency_key="gift-1")
     first = said(await api.post("/v1/grants", json=body, headers=headers), 201)
     assert first["reference"] == "gift-1"
-    again = (await api.post("/v1/grants", json=body, headers=headers)).json()
+    again = said(await api.post("/v1/grants", json=body, headers=headers), 200)
     assert again["run"] == first["run"]
     await club.programs.runs.work()
     assert await balances(api, as_) == {"maria": 10}
@@ -97,7 +103,7 @@ async def test_under_one_key_a_grant_is_done_once(
 async def test_a_grant_that_cannot_be_meant_gives_nothing(
     api: httpx.AsyncClient, as_: As, club: Services, change: Any, status: int, code: str
 ) -> None:
-    answer = await api.post("/v1/grants", json=TEN | change, headers=as_("operator"))
+    answer = await api.post("/v1/grants", json=TEN | change, headers=once(as_))
     assert problem(answer, status) == code
     assert said(await api.get("/v1/runs", headers=as_("viewer")))["items"] == []
 
@@ -109,3 +115,12 @@ async def test_an_apps_own_key_grants_nothing(
     for scope in ("viewer", "ingest", "partner"):
         answer = await api.post("/v1/grants", json=body, headers=as_(scope))
         assert problem(answer, 403) == "scope_missing"
+
+
+async def test_a_grant_without_a_key_is_refused_for_it_could_not_be_sent_again(
+    api: httpx.AsyncClient, as_: As, club: Services
+) -> None:
+    body = TEN | {"everybody": True}
+    answer = await api.post("/v1/grants", json=body, headers=as_("operator"))
+    assert problem(answer, 400) == "reference_missing"
+    assert said(await api.get("/v1/runs", headers=as_("viewer")))["items"] == []

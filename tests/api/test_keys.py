@@ -169,6 +169,25 @@ async def test_a_key_that_is_revoked_is_over_with_the_answer_and_stays_so(
     assert revoked["key_id"] in [key["key_id"] for key in all_]
 
 
+@pytest.mark.parametrize("scope", ["operator", "viewer", "ingest", "partner"])
+async def test_nobody_but_an_admin_has_to_do_with_keys(
+    api: httpx.AsyncClient, as_: As, scope: str
+) -> None:
+    for method, path in (("GET", ""), ("POST", ""), ("POST", "/1/revoke"), ("POST", "/1/rotate")):
+        answer = await api.request(method, "/v1/keys" + path, json=WANTED, headers=as_(scope))
+        assert problem(answer, 403) == "scope_missing"
+    own = said(await api.get("/v1/key", headers=as_(scope)))
+    assert (own["actor"], own["scopes"]) == (f"api:{scope}", [scope])
+
+
+async def test_a_key_tells_its_scopes_and_its_rate(api: httpx.AsyncClient, as_: As) -> None:
+    wanted = WANTED | {"scopes": ["viewer", "ingest"], "per_minute": 77}
+    made = said(await api.post("/v1/keys", json=wanted, headers=as_("admin")), 201)
+    own = said(await api.get("/v1/key", headers=bearer(made["secret"])))
+    assert own["scopes"] == made["key"]["scopes"] == ["ingest", "viewer"]
+    assert own["per_minute"] == made["key"]["per_minute"] == 77
+
+
 @pytest.mark.parametrize("key", ["0", "-1", "999", str(2**63), str(2**100)])
 async def test_a_key_that_is_not_there_is_missing(
     api: httpx.AsyncClient, as_: As, key: str

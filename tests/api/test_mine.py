@@ -74,6 +74,14 @@ async def test_a_token_moves_nothing(
     assert problem(answer, 403) == "scope_missing"
 
 
+@pytest.mark.parametrize("path", ["", "/wallets/coins/limit", "/wallets/coins/state"])
+async def test_a_token_changes_nothing(
+    api: httpx.AsyncClient, as_holder: AsHolder, path: str
+) -> None:
+    answer = await api.put(f"/v1/holders/maria{path}", json={}, headers=as_holder("maria"))
+    assert problem(answer, 403) == "scope_missing"
+
+
 @pytest.mark.parametrize("path", ["", "/wallets", "/wallets/coins", "/grants", "/next-grants"])
 @pytest.mark.parametrize("scope", ["admin", "operator", "viewer", "ingest", "partner"])
 async def test_who_is_no_holder_has_nothing_of_their_own(
@@ -134,6 +142,11 @@ async def test_what_cannot_be_claimed_says_why(
     ):
         answer = await api.post(f"/v1/me/claims/{program}", headers=as_holder(holder))
         assert problem(answer, status) == code
+    nul = await api.post("/v1/me/claims/a%00", headers=as_holder("maria"))
+    assert problem(nul, 400) == "path_invalid"
+    await services.programs.switch("daily", on=False, actor="test", reason="because")
+    off = await api.post("/v1/me/claims/daily", headers=as_holder("maria"))
+    assert problem(off, 422) == "program_off"
 
 
 async def test_a_claim_is_the_tokens_holders_whatever_is_sent_with_it(

@@ -80,6 +80,8 @@ async def test_what_is_not_there_has_nothing_to_show(
     ):
         path = f"/v1/holders/{holder}/wallets/{asset}{part}"
         assert problem(await api.get(path, headers=as_("viewer")), 404) == code
+    for path in ("/v1/holders/%00/wallets/coins", "/v1/holders/maria/wallets/%00"):
+        assert problem(await api.get(path + part, headers=as_("viewer")), 400) == "path_invalid"
 
 
 @pytest.mark.parametrize("part", NOW + THEN)

@@ -670,6 +670,48 @@ async def large(ledger: Ledger, set_clock: SetClock, owner_url: str) -> None:
     assert damage(owner_url) == []
 
 
+async def test_all_wallets_of_a_holder_are_those_shown_one_by_one(
+    ledger: Ledger, set_clock: SetClock
+) -> None:
+    set_clock(NOON)
+    lot = LotTerms(expires_at=NOON + HOUR)
+    for holder in ("ada", "ben"):
+        for asset in ("gems", "coins"):
+            where: dict[str, Any] = {"holder": holder, "asset": asset}
+            await post(
+                ledger,
+                c.Credit(**where, reference="a", amount=40, lot=lot),
+                c.Credit(**where, reference="b", amount=60),
+                c.PlaceHold(**where, reference="h", amount=50, deadline=NOON + 2 * HOUR),
+            )
+    for later in (0 * HOUR, HOUR, 3 * HOUR):
+        set_clock(NOON + later)
+        found = await ledger.wallets("ada")
+        assert found == [await ledger.wallet("ada", asset) for asset in ("coins", "gems")]
+    assert [wallet.balance for wallet in found] == [60, 60]
+    with pytest.raises(Missing):
+        await ledger.wallets("nobody")
+
+
+async def test_a_hold_is_shown_open_and_after_its_end(ledger: Ledger, set_clock: SetClock) -> None:
+    set_clock(NOON)
+    await post(
+        ledger,
+        c.Credit(**ADA, reference="a", amount=100),
+        c.PlaceHold(**ADA, reference="kept", amount=10, deadline=NOON + HOUR),
+        c.PlaceHold(**ADA, reference="spent", amount=20),
+        c.Capture(**ADA, reference="capture", hold="spent"),
+    )
+    kept = await ledger.hold("ada", "coins", "kept")
+    assert (kept.state, kept.remaining) == ("open", 10)
+    assert (await ledger.hold("ada", "coins", "spent")).state == "captured"
+    set_clock(NOON + HOUR)
+    assert (await ledger.hold("ada", "coins", "kept")).state == "lapsed"
+    for wrong in ("a", "never", "\x00"):
+        with pytest.raises(Missing):
+            await ledger.hold("ada", "coins", wrong)
+
+
 # --- many who ask at once -------------------------------------------------------------------
 
 

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from bursar.api.telemetry import Telemetry
 from bursar.holders.model import HolderChange
 from bursar.ledger import Debit, Ledger, PlaceHold
-from bursar.operation import Operation
+from bursar.operation import Operation, store_figures
 from bursar.operation.figures import Figures
 from bursar.operation.metrics import MEASURES, render
 from bursar.programs.model import Amount, Calendar, Override, Program
@@ -62,7 +64,10 @@ def test_every_metric_is_documented_as_it_is() -> None:
 
 def test_queries_and_rules_name_only_metrics_that_there_are() -> None:
     named = set(re.findall(r"\bbursar_\w+", PAGE))
-    assert named == {measure.name for measure in MEASURES}
+    requests = Telemetry()
+    requests.count("GET", "/health/live", 200, 0.001)
+    counted = re.findall(r"^# HELP (\w+)", requests.render().decode(), re.MULTILINE)
+    assert named == {measure.name for measure in MEASURES} | set(counted)
 
 
 async def test_an_empty_ledger_has_figures(operation: Operation) -> None:
@@ -149,3 +154,45 @@ async def test_the_last_check_and_the_workers_are_told(
     assert samples["bursar_verify_sound",] == 0
     assert samples["bursar_verify_findings",] > 0
     assert (samples["bursar_alerts_open",], samples["bursar_workers",]) == (1, 0)
+
+
+async def test_what_may_be_very_many_is_counted_to_a_limit_the_newest_first(
+    operation: Operation,
+    ledger: Ledger,
+    owner: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    programs = await _pay(ledger)
+    again = Override(paused=True)
+    await programs.set_override("monthly", "bob", again, actor="test", reason="asked")
+    owner.execute(
+        "insert into bursar.runs overriding system value"
+        ' select (json_populate_record(r, \'{"run_id": 1000, "program_id": null,'
+        ' "kind": "grant"}\')).* from bursar.runs r'
+    )
+    owner.execute(
+        "insert into bursar.run_failures (run_id, holder_id, attempts, failed_at, code, message)"
+        " select r, h, 1, now(), 'c', 'm'"
+        " from unnest('{1,1000}'::int[]) r, unnest('{1,2}'::int[]) h"
+    )
+    figures = await operation.figures()
+    assert figures.failures == {"": 2, "monthly": 2}
+    assert [p.paused for p in figures.programs] == [2]
+    monkeypatch.setattr(store_figures, "COUNTED_TO", 1)
+    figures = await operation.figures()
+    assert figures.failures == {"": 1}
+    assert [p.paused for p in figures.programs] == [1]
+
+
+async def test_runs_of_yesterday_and_those_that_gave_nothing_yet_are_not_todays_awards(
+    operation: Operation, ledger: Ledger, owner: psycopg.Connection
+) -> None:
+    await _pay(ledger)
+    owner.execute("update bursar.run_chunks set done_at = null")
+    figures = await operation.figures()
+    assert (len(figures.runs), figures.awards) == (1, ())
+    owner.execute("update bursar.run_chunks set done_at = now()")
+    assert [award.awards for award in (await operation.figures()).awards] == [2]
+    owner.execute("update bursar.runs set started_at = started_at - interval '1 day'")
+    figures = await operation.figures()
+    assert (figures.runs, figures.awards) == ((), ())

@@ -230,3 +230,30 @@ async def test_a_run_cannot_be_steered_where_it_is_not(
             await refused
         assert caught.value.code == "run_state"
     assert (await programs.runs.report(made)).run.state is RunState.FINISHED
+
+
+async def test_what_was_given_is_read_in_pages_across_assets(
+    programs: Programs, ledger: Ledger, clock: Any
+) -> None:
+    clock(2026, 3, 1)
+    await ledger.add_asset("gems", actor="test", reason="because")
+    await enrol(programs, "a")
+    for day in range(1, 8):
+        clock(2026, 3, day)
+        asset = "gems" if day % 3 == 0 else "coins"
+        await grant(programs, asset=asset, amount=day, holders=["a"])
+    everything = await programs.history("a")
+    assert [award.added for award in everything] == [7, 6, 5, 4, 3, 2, 1]
+    for limit in (1, 2, 3, 7):
+        read, cursor = [], None
+        while True:
+            page = await programs.awards("a", limit=limit, cursor=cursor)
+            read += page.items
+            assert len(page.items) <= limit
+            cursor = page.cursor
+            if cursor is None:
+                break
+        assert read == list(everything)
+    for wrong in ("x", "coins", "coins:x", ""):
+        with pytest.raises(Invalid):
+            await programs.awards("a", cursor=wrong)

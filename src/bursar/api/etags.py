@@ -1,4 +1,7 @@
-"""Versions in headers: `ETag` names what was read, `If-Match` what a change is meant for."""
+"""Versions in headers: `ETag` names what was read, `If-Match` what a change is meant for.
+
+``If-None-Match: *`` is for what must not be there yet.
+"""
 
 from typing import Final
 

@@ -25,7 +25,12 @@ async def move(request: Call, command: AnyCommand) -> Response[Receipt]:
 
 
 def named(request: Call, reference: str | None, **fields: Any) -> dict[str, Any]:
-    """Name a movement by its own reference, else by the `Idempotency-Key`.
+    """Name a movement; see `reference_of`."""
+    return {"reference": reference_of(request, reference), **fields}
+
+
+def reference_of(request: Call, reference: str | None = None) -> str:
+    """Take a movement's own reference, else the `Idempotency-Key`.
 
     Raises `Invalid` ``reference_missing``: what has no name could not be sent again.
     """
@@ -36,4 +41,4 @@ def named(request: Call, reference: str | None, **fields: Any) -> dict[str, Any]
             "a movement has a reference, or an Idempotency-Key: sent again it is the same one",
             field="reference",
         )
-    return {"reference": found, **fields}
+    return found

@@ -191,7 +191,7 @@ def _describe(operation: _Operation, types: _Types, components: Mapping[str, Sch
         "parameters": [_parameter(*given, types) for given in operation.parameters],
         "responses": {},
     }
-    if _looks_at(handler, "idempotency_key"):
+    if any(_looks_at(handler, name) for name in _KEYED):
         told["parameters"].append(_header_parameter("Idempotency-Key"))
     if _looks_at(handler, "if_match"):
         told["parameters"].append(_header_parameter("If-Match"))
@@ -247,6 +247,10 @@ def _parameter(
     if about:
         told["description"] = about
     return told
+
+
+_KEYED: Final = ("idempotency_key", "named", "reference_of")
+"""What a handler calls that takes the `Idempotency-Key`."""
 
 
 def _looks_at(handler: HTTPRouteHandler, name: str) -> bool:

@@ -87,6 +87,8 @@ def start_logging(*, as_json: bool) -> None:
     """Log to standard error, the libraries' warnings too."""
     log_to_stderr(logging.INFO, as_json=as_json)
     log_libraries(logging.WARNING)
+    # the pool would tell of each attempt while the database is away; each answer says so
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 class Supervisor:

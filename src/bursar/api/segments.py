@@ -21,11 +21,16 @@ Segment = FromPath[str]
 
 
 def separate(raw_path: bytes) -> str:
-    """Decode a path segment by segment; raises `Invalid` ``path_invalid`` for what is no UTF-8."""
+    """Decode a path segment by segment; raises `Invalid` ``path_invalid``.
+
+    What is no UTF-8 or holds a NUL names nothing: the database could not even look for it.
+    """
     try:
         parts = [unquote_to_bytes(part).decode() for part in raw_path.split(b"/")]
     except UnicodeDecodeError:
         raise Invalid("path_invalid", "the path is not UTF-8") from None
+    if any("\0" in part for part in parts):
+        raise Invalid("path_invalid", "a name in the path holds a NUL character")
     return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in parts)
 
 

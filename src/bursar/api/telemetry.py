@@ -5,12 +5,21 @@ from collections.abc import Callable
 from functools import cache
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 
 PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 _SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # they double what is scraped, and say nothing new
 
 
 class Telemetry:

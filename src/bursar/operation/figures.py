@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 COUNTED_TO: Final = 10_000
-"""Backlogs and open holds are counted so far; this number means so many or more."""
+"""What may be very many is counted so far; this number means so many or more."""
 
 
 class Movement(msgspec.Struct, frozen=True):
@@ -44,7 +44,10 @@ class AwardCount(msgspec.Struct, frozen=True):
 
 
 class ProgramFigures(msgspec.Struct, frozen=True):
-    """One program in force, and its latest scheduled run that came to its end."""
+    """One program in force, and its latest scheduled run that came to its end.
+
+    ``paused`` is counted to `COUNTED_TO`.
+    """
 
     program: str
     on: bool
@@ -76,8 +79,8 @@ class CheckFigures(msgspec.Struct, frozen=True):
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """All of them. ``failures`` are holders set aside now, by program; ``lags`` seconds by
-    follower."""
+    """All of them. ``failures`` are holders set aside now, by program: of all the newest
+    `COUNTED_TO`; ``lags`` seconds by follower."""
 
     at: datetime
     schema: int

@@ -125,7 +125,7 @@ MEASURES: Final = (
     Measure(
         "bursar_awards_failed_open",
         "gauge",
-        "Holders set aside by a run who still wait for their award.",
+        "Holders set aside by a run who still wait for their award, the newest 10000 of all.",
         ("program",),
         lambda f: (((name,), count) for name, count in f.failures.items()),
     ),
@@ -139,7 +139,7 @@ MEASURES: Final = (
     Measure(
         "bursar_holders_paused",
         "gauge",
-        "Holders whom an operator has paused in the program.",
+        "Holders whom an operator has paused in the program; 10000 means so many or more.",
         ("program",),
         lambda f: (((p.program,), p.paused) for p in f.programs),
     ),

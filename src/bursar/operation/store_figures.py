@@ -49,9 +49,9 @@ class Past:
 async def read_figures(connection: Connection, past: Past) -> Figures:
     """Read all figures of one instant; ``connection`` is a snapshot."""
     now, today, schema, size, alerts, workers = (await _all(connection, "read_moment"))[0]
-    since = {"since": datetime.combine(today, time(), UTC)}
+    since = {"since": datetime.combine(today, time(), UTC), "now": now}
     check = (await _all(connection, "read_check", {"silent_s": float(SILENT_S)}))[0]
-    limited = {"now": now, "limit": Int4(COUNTED_TO)}
+    limit = {"limit": Int4(COUNTED_TO)}
     return Figures(
         at=now,
         schema=schema,
@@ -61,9 +61,11 @@ async def read_figures(connection: Connection, past: Past) -> Figures:
         movements=await _movements(connection, past, today),
         runs=tuple(RunCount(*row) for row in await _all(connection, "read_runs", since)),
         awards=tuple(AwardCount(*row) for row in await _all(connection, "read_awards", since)),
-        programs=tuple(ProgramFigures(*row) for row in await _all(connection, "read_programs")),
-        failures={row[0]: row[1] for row in await _all(connection, "read_failures")},
-        queue=Queue(*(await _all(connection, "read_queue", limited))[0]),
+        programs=tuple(
+            ProgramFigures(*row) for row in await _all(connection, "read_programs", limit)
+        ),
+        failures=dict(await _all(connection, "read_failures", limit)),
+        queue=Queue(*(await _all(connection, "read_queue", {"now": now} | limit))[0]),
         lags={row[0]: row[1] for row in await _all(connection, "read_followers", {"now": now})},
         check=CheckFigures(*check),
     )

@@ -33,6 +33,12 @@ T = TypeVar("T")
 
 _ATTEMPTS: Final = 20
 
+_RECONNECT_S: Final = 2.0
+"""The pool tries to connect for so long, less and less often, and then begins anew.
+
+Else it would come back from an outage as late again as that has lasted.
+"""
+
 SERVICE_ROLE: Final = "bursar_service"
 
 CONTENTION: Final = (errors.DeadlockDetected, errors.SerializationFailure)
@@ -104,6 +110,7 @@ class Database:
             kwargs={"autocommit": True, "prepare_threshold": None if pooled else 0},
             configure=_teach if pooled else _configure,
             check=_check,
+            reconnect_failed=self._try_again,
             open=False,
             timeout=30,
         )
@@ -122,6 +129,7 @@ class Database:
         except PoolTimeout as error:
             await self._pool.close()
             raise await _why_unreachable(self.url) from error
+        self._pool.reconnect_timeout = _RECONNECT_S
         if self._pooled:
             try:
                 await self._require_settings()
@@ -165,6 +173,11 @@ class Database:
             except CONTENTION:
                 continue
         raise Unavailable("contention", f"no success in {_ATTEMPTS} attempts; try again")
+
+    async def _try_again(self, pool: AsyncConnectionPool[Connection]) -> None:
+        """Have the pool go on where it has given up; who waits in it would not."""
+        if not pool.closed:
+            await pool.check()
 
     async def _require_settings(self) -> None:
         asked = {"role": SERVICE_ROLE, "plan": POOLED["plan_cache_mode"]}

@@ -85,7 +85,7 @@ def key_view(key: Key) -> KeyView:
         key_id=key.key_id,
         name=key.name,
         owner=key.owner,
-        scopes=list(key.scopes),
+        scopes=sorted(key.scopes),
         per_minute=key.per_minute,
         made_at=key.made_at,
         expires_at=key.expires_at,

@@ -44,7 +44,7 @@ class HolderPage(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str | None
 
 
-class HolderFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class HolderFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is said of a holder; what is left out stays, null clears what may be empty.
 
     ``attributes`` are merged name by name. ``at`` is when it happened in the app, now by default.
@@ -63,10 +63,18 @@ class HolderFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     last_login_at: datetime | UnsetType = UNSET
     attributes: dict[str, Any] | UnsetType | None = UNSET
     at: datetime | None = None
+
+
+class HolderFields(HolderFacts, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is said of one holder, and why; what is left out stays, null clears.
+
+    ``attributes`` are merged name by name. ``at`` is when it happened in the app, now by default.
+    """
+
     reason: Reason = BY_API
 
 
-class OneHolder(HolderFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OneHolder(HolderFacts, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A change of one holder among many; its reason is that of all."""
 
     external_id: Word
@@ -207,12 +215,12 @@ def holder_view(holder: Holder) -> HolderView:
     return HolderView(**{**told, "attributes": msgspec.json.decode(holder.attributes)})
 
 
-def change_of(external_id: str, fields: HolderFields) -> HolderChange:
+def change_of(external_id: str, fields: HolderFacts) -> HolderChange:
     """Read what is said of a holder."""
     told = {
         name: getattr(fields, name)
-        for name in HolderFields.__struct_fields__
-        if name != "reason" and getattr(fields, name) is not UNSET
+        for name in HolderFacts.__struct_fields__
+        if getattr(fields, name) is not UNSET
     }
     return HolderChange(external_id, **told)
 

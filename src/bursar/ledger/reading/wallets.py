@@ -162,7 +162,8 @@ async def read_wallets_of(
 
 async def read_hold(connection: Connection, key: WalletKey, reference: str) -> Hold:
     """Show one hold, open or ended, as it stands now; raises `Missing` ``hold_unknown``."""
-    positions, _ = await read_settled_all(connection, [key], [reference])
+    named = [reference] if _is_text(reference) else []
+    positions, _ = await read_settled_all(connection, [key], named)
     parts = positions[key].parts
     hold: Hold | None = parts.holds.get(reference) if parts is not None else None
     if hold is None:

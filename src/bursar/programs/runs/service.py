@@ -216,6 +216,11 @@ class Runs:
         await self._clear(made)
         return made
 
+    async def granted(self, reference: str) -> RunId | None:
+        """Find the grant by hand that was made under a reference."""
+        async with self._database.connection() as connection:
+            return await runs.find_run(connection, reference)
+
     async def work(
         self,
         run_id: RunId | None = None,
