@@ -46,7 +46,6 @@ async def test_no_query_leads_to_somebody_else(
         assert "ben" not in answer.text
 
 
-@pytest.mark.parametrize("holder", ["ben", "maria", "nobody-at-all"])
 @pytest.mark.parametrize(
     "path",
     ["", "/changes", "/wallets", "/wallets/coins", "/wallets/coins/entries", "/wallets/coins/holds",
@@ -54,12 +53,15 @@ async def test_no_query_leads_to_somebody_else(
      "/wallets/coins/balance?at=2026-01-01T00:00:00Z", "/next-grants", "/grants"],
 )  # fmt: skip
 async def test_by_name_nobody_is_reached_and_nothing_is_told_of_who_there_is(
-    api: httpx.AsyncClient, as_holder: AsHolder, give, path: str, holder: str
+    api: httpx.AsyncClient, as_holder: AsHolder, give, path: str
 ) -> None:
     await give("ben", 7)
-    answer = await api.get(f"/v1/holders/{holder}{path}", headers=as_holder("maria"))
-    assert problem(answer, 403) == "scope_missing"
-    assert holder not in answer.text
+    told = []
+    for holder in ("ben", "maria", "nobody-at-all"):
+        answer = await api.get(f"/v1/holders/{holder}{path}", headers=as_holder("maria"))
+        assert problem(answer, 403) == "scope_missing"
+        told.append(answer.json() | {"request_id": ""})
+    assert told[0] == told[1] == told[2]
 
 
 @pytest.mark.parametrize(
@@ -82,13 +84,13 @@ async def test_a_token_changes_nothing(
     assert problem(answer, 403) == "scope_missing"
 
 
-@pytest.mark.parametrize("path", ["", "/wallets", "/wallets/coins", "/grants", "/next-grants"])
 @pytest.mark.parametrize("scope", ["admin", "operator", "viewer", "ingest", "partner"])
 async def test_who_is_no_holder_has_nothing_of_their_own(
-    api: httpx.AsyncClient, as_: As, path: str, scope: str
+    api: httpx.AsyncClient, as_: As, scope: str
 ) -> None:
-    answer = await api.get(f"/v1/me{path}", headers=as_(scope))
-    assert problem(answer, 403) == "scope_missing"
+    for path in ("", "/wallets", "/wallets/coins", "/grants", "/next-grants"):
+        answer = await api.get(f"/v1/me{path}", headers=as_(scope))
+        assert problem(answer, 403) == "scope_missing"
 
 
 async def test_a_holder_without_wallets_has_none_and_who_is_not_known_is_missing(
