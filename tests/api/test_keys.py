@@ -99,6 +99,8 @@ async def test_two_askings_make_two_keys_whatever_idempotency_key_they_have(
         {"per_minute": 10**12},
         {"expires_at": "2020-01-01T00:00:00Z"},
         {"expires_at": "2999-01-01T00:00:00"},
+        {"expires_at": "9999-12-31T23:59:59-14:00"},
+        {"expires_at": 4102444800},
         {"secret": "bsk_mine"},
         {"key_id": 1},
     ],

@@ -190,3 +190,19 @@ async def test_a_page_of_ones_own_that_is_none_is_refused(
     await give("maria", 500)
     path = f"/v1/me/wallets/coins/entries?cursor={cursor}"
     problem(await api.get(path, headers=as_holder("maria")), 400)
+
+
+async def test_all_tokens_of_a_holder_have_one_rate_and_nobody_elses(
+    api: httpx.AsyncClient, services: Services
+) -> None:
+    services.access._holder_per_minute = 2
+    first, second, bens = [
+        {"authorization": f"Bearer {(await services.access.issue_token(who, actor='test')).text}"}
+        for who in ("maria", "maria", "ben")
+    ]
+    statuses = [(await api.get("/v1/me", headers=one)).status_code for one in (first, second)]
+    assert statuses == [200, 200]
+    refused = await api.get("/v1/me", headers=second)
+    assert problem(refused, 429) == "rate_limited"
+    assert 1 <= int(refused.headers["retry-after"]) <= 61
+    assert said(await api.get("/v1/me", headers=bens)) == {"holder": "ben"}

@@ -158,6 +158,14 @@ async def test_entries_come_page_by_page_to_their_end(
         "balance?at=2026-01-01",
         "balance?at=2026-01-01T00:00:00Z&by=heart",
         "balance?at=now",
+        "balance?at=2026",
+        "balance?at=1e3",
+        "balance?at=-5",
+        "balance?at=1767225600",
+        "balance?at=2026-01-01T00:00:00Z&at=2026",
+        "balance?at=2026-01-01T00:00:00+00:00",
+        "entries?since=2026",
+        "entries?until=0",
     ],
 )
 async def test_what_is_asked_for_wrongly_is_refused(

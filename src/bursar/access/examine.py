@@ -1,7 +1,7 @@
 """What is asked of access, looked at before anything is done. Pure."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from bursar.access.model import HOLDER_ACTOR, Scope
@@ -47,8 +47,13 @@ def check_key(name: str, owner: str, per_minute: int | None) -> None:
 
 
 def check_expiry(expires_at: datetime | None, now: datetime) -> None:
-    """Refuse an end without a zone or in the past; raises `Invalid` ``key_invalid``."""
-    if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
+    """Refuse an end without a zone, in the past, or after the year 9999 in UTC.
+
+    Raises `Invalid` ``key_invalid``.
+    """
+    if expires_at is not None and (
+        expires_at.tzinfo is None or not now < expires_at <= datetime.max.replace(tzinfo=UTC)
+    ):
         raise Invalid("key_invalid", "a key expires in the future, in a zone", field="expires_at")
 
 
