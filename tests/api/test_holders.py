@@ -1,11 +1,14 @@
 """The directory over HTTP: people enrolled, changed, listed, erased (H1, H2, H4)."""
 
+import asyncio
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
+from litestar.handlers import BaseRouteHandler
 
+from bursar.api.routes import ROUTES
 from tests.api.clubs import found, said
 from tests.api.conftest import As, problem
 
@@ -64,6 +67,41 @@ async def test_what_is_malformed_enrols_nobody(
     headers = as_("ingest", content_type="application/json")
     assert problem(await api.put(URL, content=body, headers=headers), 400) == code
     assert problem(await api.get(URL, headers=as_("viewer")), 404) == "holder_unknown"
+
+
+async def test_of_many_who_change_what_they_read_at_once_one_does(
+    api: httpx.AsyncClient, as_: As, maria: httpx.Response
+) -> None:
+    headers = as_("ingest", if_match=maria.headers["etag"])
+    answers = await asyncio.gather(
+        *(api.put(URL, json={"tier": f"t{i}"}, headers=headers) for i in range(8))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 7
+    [done] = [answer.json() for answer in answers if answer.status_code == 200]
+    assert said(await api.get(URL, headers=as_("viewer"))) == done
+    assert done["changes"] == 1
+
+
+async def test_of_many_who_enrol_a_stranger_at_once_one_does(
+    api: httpx.AsyncClient, as_: As
+) -> None:
+    headers = as_("ingest", if_none_match="*")
+    answers = await asyncio.gather(
+        *(api.put(URL, json={"tier": f"t{i}"}, headers=headers) for i in range(8))
+    )
+    assert sorted(answer.status_code for answer in answers) == [201] + [412] * 7
+    [done] = [answer.json() for answer in answers if answer.status_code == 201]
+    assert said(await api.get(URL, headers=as_("viewer"))) == done
+
+
+def test_no_word_but_two_stands_where_a_holders_name_may() -> None:
+    """Such a word hides whoever bears it, unless `spare_names` knows it."""
+    paths = {
+        path for route in ROUTES if isinstance(route, BaseRouteHandler) for path in route.paths
+    }
+    after = [path.removeprefix("/v1/holders/") for path in paths if path.startswith("/v1/holders/")]
+    words = {path.split("/")[0] for path in after}
+    assert words == {"{holder:str}", "bulk", "logins"}
 
 
 async def test_what_is_to_come_is_refused_and_says_why(api: httpx.AsyncClient, as_: As) -> None:

@@ -40,6 +40,17 @@ async def test_what_is_held_is_no_longer_available(
     assert said(await api.get(HOLDS, headers=as_("viewer"))) == {"items": [shown]}
 
 
+async def test_open_holds_are_listed_the_oldest_first(
+    api: httpx.AsyncClient, as_: As, hold: str
+) -> None:
+    body = {"amount": 5, "reference": "a", "deadline": "2999-01-01T00:00:00Z"}
+    said(await api.post(HOLDS, json=body, headers=as_("ingest")), 201)
+    listed = said(await api.get(HOLDS, headers=as_("viewer")))["items"]
+    assert [(one["reference"], one["remaining"], one["deadline"]) for one in listed] == [
+        ("seat:1", 120, None), ("a", 5, "2999-01-01T00:00:00Z"),
+    ]  # fmt: skip
+
+
 async def test_placed_again_it_is_the_same_hold_and_other_words_are_a_conflict(
     api: httpx.AsyncClient, as_: As, hold: str
 ) -> None:
@@ -120,6 +131,8 @@ async def test_nobody_and_nothing_can_be_held_or_captured(
         answer = await api.post(f"{HOLDS}/other/{act}", json=body, headers=as_("ingest"))
         assert problem(answer, 404) == "hold_unknown"
     assert problem(await api.get(HOLDS + "/other", headers=as_("viewer")), 404) == "hold_unknown"
+    nul = await api.get(HOLDS + "/%00", headers=as_("viewer"))
+    assert problem(nul, 400) == "path_invalid"
     credit = await api.get(HOLDS + "/gift", headers=as_("viewer"))
     assert problem(credit, 404) == "hold_unknown"
 

@@ -99,6 +99,8 @@ async def test_two_askings_make_two_keys_whatever_idempotency_key_they_have(
         {"per_minute": 10**12},
         {"expires_at": "2020-01-01T00:00:00Z"},
         {"expires_at": "2999-01-01T00:00:00"},
+        {"expires_at": "9999-12-31T23:59:59-14:00"},
+        {"expires_at": 4102444800},
         {"secret": "bsk_mine"},
         {"key_id": 1},
     ],
@@ -167,6 +169,25 @@ async def test_a_key_that_is_revoked_is_over_with_the_answer_and_stays_so(
     assert revoked["key_id"] not in [key["key_id"] for key in working]
     all_ = said(await api.get("/v1/keys?everything=true", headers=as_("admin")))["items"]
     assert revoked["key_id"] in [key["key_id"] for key in all_]
+
+
+@pytest.mark.parametrize("scope", ["operator", "viewer", "ingest", "partner"])
+async def test_nobody_but_an_admin_has_to_do_with_keys(
+    api: httpx.AsyncClient, as_: As, scope: str
+) -> None:
+    for method, path in (("GET", ""), ("POST", ""), ("POST", "/1/revoke"), ("POST", "/1/rotate")):
+        answer = await api.request(method, "/v1/keys" + path, json=WANTED, headers=as_(scope))
+        assert problem(answer, 403) == "scope_missing"
+    own = said(await api.get("/v1/key", headers=as_(scope)))
+    assert (own["actor"], own["scopes"]) == (f"api:{scope}", [scope])
+
+
+async def test_a_key_tells_its_scopes_and_its_rate(api: httpx.AsyncClient, as_: As) -> None:
+    wanted = WANTED | {"scopes": ["viewer", "ingest"], "per_minute": 77}
+    made = said(await api.post("/v1/keys", json=wanted, headers=as_("admin")), 201)
+    own = said(await api.get("/v1/key", headers=bearer(made["secret"])))
+    assert own["scopes"] == made["key"]["scopes"] == ["ingest", "viewer"]
+    assert own["per_minute"] == made["key"]["per_minute"] == 77
 
 
 @pytest.mark.parametrize("key", ["0", "-1", "999", str(2**63), str(2**100)])

@@ -47,7 +47,6 @@ async def test_no_query_leads_to_somebody_else(
         assert "ben" not in answer.text
 
 
-@pytest.mark.parametrize("holder", ["ben", "maria", "nobody-at-all"])
 @pytest.mark.parametrize(
     "path",
     ["", "/changes", "/wallets", "/wallets/coins", "/wallets/coins/entries", "/wallets/coins/holds",
@@ -55,12 +54,15 @@ async def test_no_query_leads_to_somebody_else(
      "/wallets/coins/balance?at=2026-01-01T00:00:00Z", "/next-grants", "/grants"],
 )  # fmt: skip
 async def test_by_name_nobody_is_reached_and_nothing_is_told_of_who_there_is(
-    api: httpx.AsyncClient, as_holder: AsHolder, give, path: str, holder: str
+    api: httpx.AsyncClient, as_holder: AsHolder, give, path: str
 ) -> None:
     await give("ben", 7)
-    answer = await api.get(f"/v1/holders/{holder}{path}", headers=as_holder("maria"))
-    assert problem(answer, 403) == "scope_missing"
-    assert holder not in answer.text
+    told = []
+    for holder in ("ben", "maria", "nobody-at-all"):
+        answer = await api.get(f"/v1/holders/{holder}{path}", headers=as_holder("maria"))
+        assert problem(answer, 403) == "scope_missing"
+        told.append(answer.json() | {"request_id": ""})
+    assert told[0] == told[1] == told[2]
 
 
 @pytest.mark.parametrize(
@@ -75,13 +77,21 @@ async def test_a_token_moves_nothing(
     assert problem(answer, 403) == "scope_missing"
 
 
-@pytest.mark.parametrize("path", ["", "/wallets", "/wallets/coins", "/grants", "/next-grants"])
+@pytest.mark.parametrize("path", ["", "/wallets/coins/limit", "/wallets/coins/state"])
+async def test_a_token_changes_nothing(
+    api: httpx.AsyncClient, as_holder: AsHolder, path: str
+) -> None:
+    answer = await api.put(f"/v1/holders/maria{path}", json={}, headers=as_holder("maria"))
+    assert problem(answer, 403) == "scope_missing"
+
+
 @pytest.mark.parametrize("scope", ["admin", "operator", "viewer", "ingest", "partner"])
 async def test_who_is_no_holder_has_nothing_of_their_own(
-    api: httpx.AsyncClient, as_: As, path: str, scope: str
+    api: httpx.AsyncClient, as_: As, scope: str
 ) -> None:
-    answer = await api.get(f"/v1/me{path}", headers=as_(scope))
-    assert problem(answer, 403) == "scope_missing"
+    for path in ("", "/wallets", "/wallets/coins", "/grants", "/next-grants"):
+        answer = await api.get(f"/v1/me{path}", headers=as_(scope))
+        assert problem(answer, 403) == "scope_missing"
 
 
 async def test_a_holder_without_wallets_has_none_and_who_is_not_known_is_missing(
@@ -135,6 +145,11 @@ async def test_what_cannot_be_claimed_says_why(
     ):
         answer = await api.post(f"/v1/me/claims/{program}", headers=as_holder(holder))
         assert problem(answer, status) == code
+    nul = await api.post("/v1/me/claims/a%00", headers=as_holder("maria"))
+    assert problem(nul, 400) == "path_invalid"
+    await services.programs.switch("daily", on=False, actor="test", reason="because")
+    off = await api.post("/v1/me/claims/daily", headers=as_holder("maria"))
+    assert problem(off, 422) == "program_off"
 
 
 async def test_a_claim_is_the_tokens_holders_whatever_is_sent_with_it(
@@ -176,3 +191,19 @@ async def test_a_page_of_ones_own_that_is_none_is_refused(
     await give("maria", 500)
     path = f"/v1/me/wallets/coins/entries?cursor={cursor}"
     problem(await api.get(path, headers=as_holder("maria")), 400)
+
+
+async def test_all_tokens_of_a_holder_have_one_rate_and_nobody_elses(
+    api: httpx.AsyncClient, services: Services
+) -> None:
+    services.access._holder_per_minute = 2
+    first, second, bens = [
+        {"authorization": f"Bearer {(await services.access.issue_token(who, actor='test')).text}"}
+        for who in ("maria", "maria", "ben")
+    ]
+    statuses = [(await api.get("/v1/me", headers=one)).status_code for one in (first, second)]
+    assert statuses == [200, 200]
+    refused = await api.get("/v1/me", headers=second)
+    assert problem(refused, 429) == "rate_limited"
+    assert 1 <= int(refused.headers["retry-after"]) <= 61
+    assert said(await api.get("/v1/me", headers=bens)) == {"holder": "ben"}

@@ -80,6 +80,8 @@ async def test_what_is_not_there_has_nothing_to_show(
     ):
         path = f"/v1/holders/{holder}/wallets/{asset}{part}"
         assert problem(await api.get(path, headers=as_("viewer")), 404) == code
+    for path in ("/v1/holders/%00/wallets/coins", "/v1/holders/maria/wallets/%00"):
+        assert problem(await api.get(path + part, headers=as_("viewer")), 400) == "path_invalid"
 
 
 @pytest.mark.parametrize("part", NOW + THEN)
@@ -156,6 +158,14 @@ async def test_entries_come_page_by_page_to_their_end(
         "balance?at=2026-01-01",
         "balance?at=2026-01-01T00:00:00Z&by=heart",
         "balance?at=now",
+        "balance?at=2026",
+        "balance?at=1e3",
+        "balance?at=-5",
+        "balance?at=1767225600",
+        "balance?at=2026-01-01T00:00:00Z&at=2026",
+        "balance?at=2026-01-01T00:00:00+00:00",
+        "entries?since=2026",
+        "entries?until=0",
     ],
 )
 async def test_what_is_asked_for_wrongly_is_refused(

@@ -10,6 +10,7 @@ from bursar.api.call import Call
 from bursar.api.express import lanes
 from bursar.api.gate import Gate
 from bursar.api.guard import authorize
+from bursar.api.instants import exact_instants
 from bursar.api.problems import HANDLERS
 from bursar.api.reference import Published
 from bursar.api.routes import ROUTES
@@ -35,7 +36,7 @@ def application(open_services: Opener, settings: Settings) -> Litestar:
     app = Litestar(
         route_handlers=ROUTES,
         lifespan=[lifespan],
-        guards=[authorize],
+        guards=[authorize, exact_instants],
         exception_handlers=HANDLERS,
         request_class=Call,
         request_max_body_size=settings.max_body,

@@ -194,7 +194,8 @@ def _describe(operation: _Operation, types: _Types, components: Mapping[str, Sch
         "responses": {},
     }
     if any(_looks_at(handler, name) for name in _KEYED):
-        told["parameters"].append(_header_parameter("Idempotency-Key"))
+        needed = _looks_at(handler, "reference_of")  # there is no other name that could stand
+        told["parameters"].append(_header_parameter("Idempotency-Key", required=needed))
     if _looks_at(handler, "if_match"):
         told["parameters"].append(_header_parameter("If-Match"))
     if _looks_at(handler, "if_none_match"):
@@ -262,11 +263,11 @@ def _looks_at(handler: HTTPRouteHandler, name: str) -> bool:
     return name in inspect.unwrap(handler.fn).__code__.co_names
 
 
-def _header_parameter(name: str) -> Schema:
+def _header_parameter(name: str, *, required: bool = False) -> Schema:
     return {
         "name": name,
         "in": "header",
-        "required": False,
+        "required": required,
         "description": PARAMETERS[name],
         "schema": {"type": "string", "minLength": 1, "maxLength": 200},
     }

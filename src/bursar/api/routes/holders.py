@@ -37,7 +37,6 @@ from bursar.holders import Wanted, version_of
 from bursar.platform.pages import MAX_PAGE
 
 _HOLDER: Final = "/v1/holders/{holder:str}"
-_ABSENT: Final = "`*`: enrol, but change nobody who is there (412)."
 _TAGGED: Final = {"ETag": "What the holder is now, for `If-Match`."}
 
 Limit = Annotated[int, Parameter(ge=1, le=MAX_PAGE)]
