@@ -31,7 +31,8 @@ async def test_each_sees_what_is_theirs(api: httpx.AsyncClient, as_holder: AsHol
         shown = said(await api.get("/v1/me/wallets/coins", headers=headers))
         assert (shown["holder"], shown["balance"]) == (holder, balance)
         [entry] = said(await api.get("/v1/me/wallets/coins/entries", headers=headers))["items"]
-        assert (entry["holder"], entry["reference"]) == (holder, reference)
+        assert (entry["reference"], entry["balance"]) == (reference, balance)
+        assert not entry.keys() & {"metadata", "house_account", "posting_id", "checksum"}
 
 
 @pytest.mark.parametrize("query", ["holder=ben", "holder_id=2", "external_id=ben"])

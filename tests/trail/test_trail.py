@@ -101,3 +101,18 @@ def test_two_doors_do_not_make_two_persons():
     assert person_of("shop:ada") == "shop:ada"
     assert person_of("ada") == "ada"
     assert person_of("api:") == "api:"
+
+
+@pytest.mark.parametrize(
+    "alias",
+    [
+        "api:Zo\u00eb",
+        "api:ZOE\u0308",
+        "api:\uff3ao\u00eb",
+        "cli:api:zo\u00eb",
+        "cli: zo\u00eb",
+        "CLI:zo\u00eb",
+    ],
+)
+def test_another_spelling_of_a_name_is_no_second_person(alias: str):
+    assert person_of(alias) == person_of("cli:zo\u00eb") == "zo\u00eb"

@@ -1,7 +1,7 @@
 """What is asked of access, looked at before anything is done. Pure."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from bursar.access.model import HOLDER_ACTOR, Scope
@@ -10,6 +10,7 @@ from bursar.platform.errors import Invalid
 
 MAX_RATE: Final = 100_000_000
 MAX_OVERLAP_S: Final = 30 * 86_400
+_LAST_YEAR: Final = 9999
 _MAX_NAME: Final = 100
 _MAX_HOLDER: Final = 200
 
@@ -47,14 +48,19 @@ def check_key(name: str, owner: str, per_minute: int | None) -> None:
 
 
 def check_expiry(expires_at: datetime | None, now: datetime) -> None:
-    """Refuse an end without a zone, in the past, or after the year 9999 in UTC.
+    """Refuse an end without a zone, in the past or in the last year that there is.
 
-    Raises `Invalid` ``key_invalid``.
+    Late in that year an instant may be past all years in UTC, and could not be read back. Raises
+    `Invalid` ``key_invalid``.
     """
-    if expires_at is not None and (
-        expires_at.tzinfo is None or not now < expires_at <= datetime.max.replace(tzinfo=UTC)
-    ):
-        raise Invalid("key_invalid", "a key expires in the future, in a zone", field="expires_at")
+    if expires_at is None:
+        return
+    if expires_at.utcoffset() is None or expires_at <= now or expires_at.year >= _LAST_YEAR:
+        raise Invalid(
+            "key_invalid",
+            f"a key expires in the future, before the year {_LAST_YEAR}, in a zone",
+            field="expires_at",
+        )
 
 
 def check_overlap(overlap_s: int) -> None:

@@ -3,7 +3,8 @@
 It is made from the handlers alone: their paths, scopes, parameters, bodies, answers and docstrings.
 What a handler's signature cannot tell stands in its ``opt``: ``body`` is the type that it reads
 by itself; ``answers`` are its answers by status, each a type or the media
-types of a text; ``headers`` are headers of its answer with what they mean.
+types of a text; ``headers`` are headers of its answer with what they mean; ``missing`` says that
+what it shows may not be there, though nothing in the request names it.
 """
 
 import inspect
@@ -23,6 +24,7 @@ from bursar.api.examples import example_of
 from bursar.api.problems import MEDIA_TYPE, Problem
 from bursar.api.schemas import Schema, complete, reached, said, schemas_of
 from bursar.api.scopes import EVERYBODY, Scopes
+from bursar.api.story_own import AGAIN, NEW, OWN
 from bursar.api.words import ABOUT, ERRORS, HEADERS, PARAMETERS, TAGS
 
 _JSON: Final = "application/json"
@@ -199,7 +201,9 @@ def _describe(operation: _Operation, types: _Types, components: Mapping[str, Sch
         told["parameters"].append(_header_parameter("If-None-Match"))
     if operation.body is not None:
         schema = types.of(operation.body)
-        media = {"schema": schema, "example": example_of(schema, components, asked=True)}
+        words = OWN.get(told["operationId"], {})
+        example = example_of(schema, components, told=words, asked=True)
+        media = {"schema": schema, "example": example}
         told["requestBody"] = {"required": True, "content": {_JSON: media}}
     known = scopes is not EVERYBODY
     for status, kind in sorted(operation.answers.items()):
@@ -289,7 +293,11 @@ def _answer(
         }
     elif kind is not None:
         schema = types.of(kind)
-        told["content"] = {_JSON: {"schema": schema, "example": example_of(schema, components)}}
+        words = OWN.get(_camel(handler.fn.__name__), {})
+        if status in (200, 201) and len(handler.opt.get("answers", ())) > 1:
+            words = {**words, **(NEW if status == 201 else AGAIN)}
+        example = example_of(schema, components, told=words)
+        told["content"] = {_JSON: {"schema": schema, "example": example}}
     return told
 
 
@@ -306,7 +314,9 @@ def _failures(operation: _Operation, *, known: bool) -> list[int]:
     """List the statuses of what an endpoint may refuse."""
     statuses = [400, 503]
     if known:
-        statuses += [401, 403, 404, 429]
+        statuses += [401, 403, 429]
+    if _names_something(operation):
+        statuses.append(404)
     if operation.method != "get":
         statuses += [409, 422]
     if operation.body is not None:
@@ -314,6 +324,22 @@ def _failures(operation: _Operation, *, known: bool) -> list[int]:
     if _looks_at(operation.handler, "if_match"):
         statuses.append(412)
     return sorted(statuses)
+
+
+def _names_something(operation: _Operation) -> bool:
+    """Say whether a request names what might not be there."""
+    if "{" in operation.path or operation.path.startswith("/v1/me/"):  # a token names its holder
+        return True
+    if operation.handler.opt.get("missing", False):
+        return True
+    names = {name for name, *_ in operation.parameters}
+    for kind in get_args(operation.body) or (operation.body,):
+        names.update(getattr(kind, "__struct_fields__", ()))
+    return not names.isdisjoint(_NAMES)
+
+
+_NAMES: Final = frozenset({"holder", "asset", "program", "run"})
+"""Parameters and fields, outside of paths, that name what might not be there."""
 
 
 def _header(name: str) -> Schema:

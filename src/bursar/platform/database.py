@@ -213,9 +213,19 @@ class translated:  # noqa: N801 - used as a statement
 
 
 def connect_to(url: str) -> str:
-    """Complete a connection string: UTF-8, a name, and a patience of 10 s for the handshake."""
+    """Complete a connection string: UTF-8, a name, and patience with a network that is silent.
+
+    10 s for the handshake; what the other side does not acknowledge for 30 s is given up.
+    """
     given = conninfo_to_dict(url)
-    defaults = {"client_encoding": "UTF8", "application_name": "bursar", "connect_timeout": "10"}
+    defaults = {
+        "client_encoding": "UTF8",
+        "application_name": "bursar",
+        "connect_timeout": "10",
+        "keepalives_idle": "30",
+        "keepalives_interval": "10",
+        "tcp_user_timeout": "30000",
+    }
     return make_conninfo(url, **{k: v for k, v in defaults.items() if k not in given})
 
 

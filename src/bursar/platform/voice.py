@@ -4,6 +4,7 @@ An actor is written ``channel:name``: ``cli:ada`` and ``api:ada`` are one person
 """
 
 from typing import Final
+from unicodedata import normalize
 
 from bursar.platform.errors import Invalid
 
@@ -31,7 +32,12 @@ def check_voice(actor: str, reason: str) -> None:
 def person_of(actor: str) -> str:
     """Name the person behind an actor, whichever door they came through (P10).
 
-    Two keys, or a key and a command line, do not make a second person.
+    Two keys, or a key and a command line, do not make a second person; nor do capitals, blanks, a
+    door named twice, or the other ways in which Unicode spells the same letters.
     """
-    channel, colon, name = actor.partition(":")
-    return name if colon and channel in _CHANNELS and name else actor
+    person = " ".join(normalize("NFKC", normalize("NFKC", actor).casefold()).split())
+    while True:
+        channel, colon, name = (part.strip() for part in person.partition(":"))
+        if not (colon and channel in _CHANNELS and name):
+            return person
+        person = name

@@ -36,7 +36,11 @@ _MOST_VERSIONS: Final = 100
 
 @get(
     "/v1/economy",
-    opt={"scopes": READERS, "headers": {"ETag": "The version, for `If-Match`."}},
+    opt={
+        "scopes": READERS,
+        "headers": {"ETag": "The version, for `If-Match`."},
+        "missing": True,
+    },
     tags=["Economy"],
 )
 async def show_economy(request: Call) -> Response[EconomyView]:

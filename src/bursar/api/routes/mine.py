@@ -2,7 +2,6 @@
 
 from typing import Annotated, Final
 
-import msgspec
 from litestar import Response, get, post
 from litestar.handlers import BaseRouteHandler
 from litestar.params import Parameter
@@ -10,8 +9,8 @@ from litestar.params import Parameter
 from bursar.api.call import Call
 from bursar.api.scopes import HOLDERS
 from bursar.api.segments import Segment
-from bursar.api.wire.entries import EntryPage, entry_view
-from bursar.api.wire.holders import AwardPage, NextGrantList, award_view, next_view
+from bursar.api.wire.holders import NextGrantList, next_view
+from bursar.api.wire.mine import Me, MyAwardPage, MyEntryPage, my_award, my_entry
 from bursar.api.wire.text import QueryWord
 from bursar.api.wire.wallets import WalletList
 from bursar.ledger import Wallet
@@ -19,12 +18,6 @@ from bursar.platform.pages import MAX_PAGE
 from bursar.programs.claims.claim import ClaimAnswer
 
 Limit = Annotated[int, Parameter(ge=1, le=MAX_PAGE)]
-
-
-class Me(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose token this is, by the app's own id."""
-
-    holder: str
 
 
 @get("/v1/me", opt={"scopes": HOLDERS}, tags=["Mine"])
@@ -48,12 +41,13 @@ async def show_my_wallet(request: Call, asset: Segment) -> Wallet:
 @get("/v1/me/wallets/{asset:str}/entries", opt={"scopes": HOLDERS}, tags=["Mine"])
 async def list_my_entries(
     request: Call, asset: Segment, limit: Limit = 50, cursor: QueryWord = None
-) -> EntryPage:
-    """List a wallet's entries, the newest first."""
-    holder = request.holder
-    page = await request.services.ledger.statement(holder, asset, limit=limit, cursor=cursor)
-    items = [entry_view(entry, asset=asset, holder=holder) for entry in page.items]
-    return EntryPage(items=items, cursor=page.cursor)
+) -> MyEntryPage:
+    """List a wallet's entries, the newest first: what moved and when, not how it is kept."""
+    page = await request.services.ledger.statement(
+        request.holder, asset, limit=limit, cursor=cursor
+    )
+    items = [my_entry(entry, asset) for entry in page.items]
+    return MyEntryPage(items=items, cursor=page.cursor)
 
 
 @get("/v1/me/next-grants", opt={"scopes": HOLDERS}, tags=["Mine"])
@@ -66,12 +60,12 @@ async def list_my_next_grants(request: Call) -> NextGrantList:
 @get("/v1/me/grants", opt={"scopes": HOLDERS}, tags=["Mine"])
 async def list_my_awards(
     request: Call, program: QueryWord = None, limit: Limit = 50, cursor: QueryWord = None
-) -> AwardPage:
+) -> MyAwardPage:
     """List what programs gave or took back, the newest first."""
     page = await request.services.programs.awards(
         request.holder, program=program, limit=limit, cursor=cursor
     )
-    return AwardPage(items=[award_view(award) for award in page.items], cursor=page.cursor)
+    return MyAwardPage(items=[my_award(award) for award in page.items], cursor=page.cursor)
 
 
 @post(

@@ -1,5 +1,6 @@
 """Movements: one command, a batch of them, and the journal (L2, L3, L9)."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -9,13 +10,13 @@ from litestar.params import Parameter
 
 from bursar.access import Caller
 from bursar.api.call import Call
-from bursar.api.scopes import APPS, READERS
+from bursar.api.scopes import APPS, OPERATORS, READERS
 from bursar.api.services import Services
 from bursar.api.wire.entries import EntryPage, Outcome, Receipt, entry_view, outcome_of
 from bursar.api.wire.postings import PostingView, posting_view
-from bursar.ledger import MAX_BATCH, AnyCommand, Kind, Refusal, Status
+from bursar.ledger import MAX_BATCH, AnyCommand, Kind, Refusal, SetLimit, SetState, Status
 from bursar.ledger.model import as_error
-from bursar.platform.errors import Invalid, Missing
+from bursar.platform.errors import Denied, Invalid, Missing
 from bursar.platform.pages import MAX_PAGE
 
 _REASON: Final = "over HTTP"
@@ -56,7 +57,7 @@ async def post_command(request: Call) -> Response[bytes]:
 
     It is applied once, however often it is sent: the same reference with the same content is
     answered as the first time, with status 200 and ``replayed``. Without a ``reference`` the
-    `Idempotency-Key` is it.
+    `Idempotency-Key` is it. Limits and states of wallets are for operators: `scope_missing`.
     """
     body = await request.body()
     status, answer = await post_one(request.services, request.caller, body, request.idempotency_key)
@@ -68,6 +69,7 @@ async def post_one(
 ) -> tuple[int, bytes]:
     """Do one command as it came; the status of the answer, and its body."""
     command = read_command(body, key)
+    permit(caller, (command,))
     result = await services.ledger.submit(
         command, actor=caller.actor, reason=command.reason or _REASON
     )
@@ -83,8 +85,10 @@ async def post_batch(request: Call, data: Batch) -> BatchAnswer:
     """Move credit by up to 10,000 commands in one transaction.
 
     A refused command does not hold up the others; whoever sends the batch again is answered with
-    ``replayed`` for what is in the books. Every command carries its own reference.
+    ``replayed`` for what is in the books. Every command carries its own reference. A batch with a
+    command that these credentials may not give is refused whole: `scope_missing`.
     """
+    permit(request.caller, data.commands)
     results = await request.services.ledger.post(
         data.commands, actor=request.caller.actor, reason=data.reason
     )
@@ -127,6 +131,21 @@ async def show_posting(request: Call, posting_id: int) -> PostingView:
     if found is None:
         raise Missing("posting_unknown", f"there is no posting {posting_id}", posting=posting_id)
     return posting_view(found)
+
+
+def permit(caller: Caller, commands: Iterable[AnyCommand]) -> None:
+    """Refuse what has a narrower endpoint of its own, whichever way it comes (I2).
+
+    Raises `Denied` ``scope_missing`` for limits and states, which are an operator's.
+    """
+    if OPERATORS.isdisjoint(caller.scopes) and any(
+        isinstance(command, (SetLimit, SetState)) for command in commands
+    ):
+        raise Denied(
+            "scope_missing",
+            "a wallet's limit and state are set by operators",
+            scopes=sorted(OPERATORS),
+        )
 
 
 def read_command(body: bytes, key: str | None) -> AnyCommand:

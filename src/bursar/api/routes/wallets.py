@@ -99,6 +99,7 @@ async def set_limit(
     request: Call, holder: Segment, asset: Segment, data: NewLimit
 ) -> Response[Receipt]:
     """Let a wallet go down to minus the limit; 0 takes the credit line away."""
+    await request.services.ledger.wallets(holder)  # a mistyped name opens no wallet
     fields = named(request, data.reference, holder=holder, asset=asset, reason=data.reason)
     return await move(request, SetLimit(limit=data.limit, **fields))
 
@@ -108,6 +109,7 @@ async def set_state(
     request: Call, holder: Segment, asset: Segment, data: NewState
 ) -> Response[Receipt]:
     """Freeze a wallet, unfreeze it, close it if it is empty, or open it again."""
+    await request.services.ledger.wallets(holder)  # a mistyped name opens no wallet
     fields = named(request, data.reference, holder=holder, asset=asset, reason=data.reason)
     return await move(request, SetState(state=data.state, **fields))
 

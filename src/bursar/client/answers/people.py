@@ -135,6 +135,33 @@ class Award(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}
 
 
+class MyEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """What moved in a wallet, as its holder sees it, and the balance after it."""
+
+    asset: str
+    seq: int
+    kind: str
+    amount: int
+    balance: int
+    reference: str
+    effective_at: datetime
+    held_change: int = 0
+    source: str | None = None
+
+
+class MyAward(msgspec.Struct, frozen=True, kw_only=True):
+    """What a program gave, or took back, as the holder sees it."""
+
+    at: datetime
+    program: str
+    asset: str
+    kind: str
+    added: int
+    before: int
+    after: int
+    days_since_last: int | None = None
+
+
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     """What a claim brought: ``awarded`` is 0 if the period had been claimed before."""
 

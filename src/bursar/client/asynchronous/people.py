@@ -5,12 +5,14 @@ from datetime import datetime
 
 import msgspec
 
-from bursar.client.answers.ledger import Entry, Wallet, Wallets
+from bursar.client.answers.ledger import Wallet, Wallets
 from bursar.client.answers.people import (
     Award,
     Claimed,
     Holder,
     HolderChange,
+    MyAward,
+    MyEntry,
     Myself,
     NextGrant,
     NextGrants,
@@ -152,19 +154,19 @@ class MyCalls:
 
     def entries(
         self, asset: str, *, page_size: int = PAGE_SIZE, cursor: str | None = None
-    ) -> Pages[Entry]:
+    ) -> Pages[MyEntry]:
         """List a wallet's entries, the newest first."""
         path = ("me", "wallets", asset, "entries")
-        return Pages(self._connection, Entry, *path, query={}, page_size=page_size, cursor=cursor)
+        return Pages(self._connection, MyEntry, *path, query={}, page_size=page_size, cursor=cursor)
 
     async def next_grants(self) -> list[NextGrant]:
         """Tell what comes next."""
         return (await self._connection.get(NextGrants, "me", "next-grants")).items
 
-    def grants(self, *, page_size: int = PAGE_SIZE, cursor: str | None = None) -> Pages[Award]:
+    def grants(self, *, page_size: int = PAGE_SIZE, cursor: str | None = None) -> Pages[MyAward]:
         """List what programs gave."""
         return Pages(
-            self._connection, Award, "me", "grants", query={}, page_size=page_size, cursor=cursor
+            self._connection, MyAward, "me", "grants", query={}, page_size=page_size, cursor=cursor
         )
 
     async def claim(self, program: str) -> Claimed:
