@@ -5,6 +5,8 @@ has not moved since. What lost the race is done again under locks taken in order
 wallet always makes progress. Contention never reaches the caller.
 """
 
+import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -40,6 +42,10 @@ _FEW: Final = 1_000
 """Up to so many commands their references are looked up before; beyond, only on suspicion."""
 
 _MAX_ATTEMPTS: Final = 100
+
+_SLICE: Final = 16
+_TURN_S: Final = 0.02
+"""Whoever decides for longer lets the others of the process have a turn."""
 
 _REFERENCE_KEY: Final = "entries_reference_key"
 
@@ -248,8 +254,7 @@ class _Batch:
     async def _try(self, units: Sequence[_Unit], *, locked: bool, probe: bool) -> Sequence[_Unit]:
         reading = Reading(self._connection, [[self._asks[i] for i in unit] for unit in units])
         book = await reading.open(self._seal, len(self._voices), locked=locked, probe=probe)
-        with paused_collector():
-            answers = decide(book, reading.units)
+        answers = await _decide(book, reading.units)
         if not probe and not all(result.ok for answer in answers for result in answer):
             return await self._try(units, locked=locked, probe=True)
         lost = await self._write(book, reading) if book.entries else set()
@@ -273,6 +278,21 @@ class _Batch:
                 lost = {WalletKey(*key) for key in book.positions}
                 raise psycopg.Rollback(savepoint)
         return lost
+
+
+async def _decide(book: Book, units: Sequence[Sequence[Ask]]) -> list[list[Result]]:
+    """Decide in order, in slices: in a wallet of many lots each command takes milliseconds."""
+    answers: list[list[Result]] = []
+    while True:
+        until = time.monotonic() + _TURN_S
+        with paused_collector():
+            while len(answers) < len(units):
+                answers += decide(book, units[len(answers) : len(answers) + _SLICE])
+                if time.monotonic() > until:
+                    break
+        if len(answers) == len(units):
+            return answers
+        await asyncio.sleep(0)
 
 
 def _units(asks: Sequence[Ask]) -> list[_Unit]:
