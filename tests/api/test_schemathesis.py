@@ -220,10 +220,15 @@ def shown_to(operation: Any, names: Names) -> Any:
         for one in raw["parameters"]
         if one["in"] == "query" and one["required"]
     }
-    more: dict[str, Any] = {}
+    headers = {
+        one["name"]: "shown"
+        for one in raw["parameters"]
+        if one["in"] == "header" and one["required"]
+    }
+    more: dict[str, Any] = {"headers": headers} if headers else {}
     if (body := example_of(operation)) is not None:
         body = known(body, names, lambda options: options[0])
-        more = {"body": body, "media_type": "application/json"}
+        more |= {"body": body, "media_type": "application/json"}
     path = known(path, names, lambda options: options[0])
     return operation.Case(path_parameters=path, query=query, **more)
 
