@@ -126,3 +126,21 @@ async def test_where_the_database_is_is_told_to_the_log_and_not_to_strangers(
             if log["event"] == "unavailable" and log["request_id"] == answer.json()["request_id"]
         ]
         assert "db.internal" in line["message"]
+
+
+async def test_two_idempotency_keys_that_differ_move_nothing(
+    api: httpx.AsyncClient, as_: As, give
+) -> None:
+    """Which of them counts would be for each proxy on the way to say."""
+    await give("maria", 100)
+    credit = {"op": "credit", "holder": "maria", "asset": "coins", "amount": 1}
+    hold = {"amount": 1}
+    paths = {"/v1/postings": credit, "/v1/holders/maria/wallets/coins/holds": hold}
+    for path, body in paths.items():
+        two = [*as_("ingest").items(), ("idempotency-key", "a"), ("idempotency-key", "b")]
+        answer = await api.post(path, json=body, headers=two)
+        assert problem(answer, 400) == "idempotency_key"
+    same = [*as_("ingest").items(), ("idempotency-key", "a"), ("idempotency-key", "a")]
+    assert (await api.post("/v1/postings", json=credit, headers=same)).status_code == 201
+    wallet = await api.get("/v1/holders/maria/wallets/coins", headers=as_("ingest"))
+    assert (wallet.json()["balance"], wallet.json()["held"]) == (101, 0)

@@ -80,11 +80,15 @@ class Call(Request[Any, Any, Any]):
 
 
 def idempotency_key(scope: Any) -> str | None:
-    """Read the `Idempotency-Key` of a request."""
-    found = next((v for name, v in scope["headers"] if name == b"idempotency-key"), None)
-    if found is None:
+    """Read the `Idempotency-Key` of a request; two that differ are none."""
+    found = {value for name, value in scope["headers"] if name == b"idempotency-key"}
+    if not found:
         return None
-    key: str = found.decode("latin-1")
+    if len(found) > 1:
+        raise Invalid(
+            "idempotency_key", "a request has one Idempotency-Key", field="Idempotency-Key"
+        )
+    key: str = found.pop().decode("latin-1")
     if len(key) > 1 and key[0] == key[-1] == '"':  # written as a structured field
         key = key[1:-1]
     if not 0 < len(key) <= _LONGEST_KEY or not key.isprintable():
