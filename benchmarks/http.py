@@ -21,7 +21,7 @@ import msgspec
 from benchmarks.group_commit import pgbench
 from benchmarks.http_load import BULK, Kind, Load, Told
 from benchmarks.http_server import from_environment
-from benchmarks.peer import make_peer, peer
+from benchmarks.peer import make_peer, peer_between, peer_giving
 from benchmarks.place import ASSET, fill, make_twins, open_ledger, server
 from benchmarks.report import Report, median_of, progress
 from bursar.access import Access
@@ -40,16 +40,18 @@ def single(size: int = 100_000, rounds: int = 3, processes: int = 1) -> Report:
         make_twins(books.server)
         make_peer(books.server, size)
         api.ask("single", seconds=2)
-        told, empties, limits, peers = [], [], [], []
+        told: list[Told] = []
+        empties, limits, between, giving = [], [], [], []
         for number in range(rounds):
             told.append(api.ask("single"))
             empties.append(api.ask("empty").a_second)
             limits.append(pgbench(books.server, size))
-            peers.append(peer(books.server, size))
+            between.append(peer_between(books.server, size))
+            giving.append(peer_giving(books.server, size))
             progress(
                 f"round {number}: {told[-1].a_second:,.0f} postings/s, "
                 f"p99 {told[-1].p99_ms:.0f} ms, empty {empties[-1]:,.0f}, "
-                f"pgbench {limits[-1]:,.0f}, peer {peers[-1]:,.0f}"
+                f"pgbench {limits[-1]:,.0f}, peer {between[-1]:,.0f}, giving {giving[-1]:,.0f}"
             )
         figures = [t.a_second for t in told]
         figure, limit, ratio = median_of(list(zip(figures, limits, strict=True)))
@@ -61,8 +63,10 @@ def single(size: int = 100_000, rounds: int = 3, processes: int = 1) -> Report:
             "p99_ms": round(median(t.p99_ms for t in told), 1),
             "empty_post": round(median(empties)),
             "of_empty": round(median(f / e for f, e in zip(figures, empties, strict=True)), 2),
-            "peer": round(median(peers)),
-            "times_peer": round(median(f / p for f, p in zip(figures, peers, strict=True)), 1),
+            "peer_giving": round(median(giving)),
+            "times_peer_giving": _times(figures, giving),
+            "peer_between": round(median(between)),
+            "times_peer_between": _times(figures, between),
             "generator_us": round(median(t.own_us for t in told)),
         }
         books.verify()
@@ -106,6 +110,10 @@ def read(size: int = 100_000, rounds: int = 3, processes: int = 1) -> Report:
         "p99_ms": round(median(t.p99_ms for t in told), 1),
     }
     return Report("http_read", figure, "reads/s", limit, ratio, settings)
+
+
+def _times(figures: list[float], others: list[float]) -> float:
+    return round(median(f / o for f, o in zip(figures, others, strict=True)), 1)
 
 
 class _Api:
