@@ -34,7 +34,7 @@ SECONDS = 8.0
 _BULK_CONNECTIONS = 4
 
 
-def single(size: int = 100_000, rounds: int = 3, processes: int = 1) -> Report:
+def single(size: int = 100_000, rounds: int = 3, processes: int = 2) -> Report:
     """Measure single postings from 64 connections."""
     with _books(size) as books, books.api(processes) as api:
         make_twins(books.server)
@@ -73,7 +73,7 @@ def single(size: int = 100_000, rounds: int = 3, processes: int = 1) -> Report:
     return Report("http_single", figure, "postings/s", limit, ratio, settings)
 
 
-def bulk(size: int = 100_000, rounds: int = 3, processes: int = 1) -> Report:
+def bulk(size: int = 100_000, rounds: int = 3, processes: int = 2) -> Report:
     """Measure postings by requests of 1,000 commands."""
     with _books(size) as books, books.api(processes) as api:
         make_twins(books.server)
@@ -91,7 +91,7 @@ def bulk(size: int = 100_000, rounds: int = 3, processes: int = 1) -> Report:
     return Report("http_bulk", figure, "postings/s", limit, ratio, settings)
 
 
-def read(size: int = 100_000, rounds: int = 3, processes: int = 1) -> Report:
+def read(size: int = 100_000, rounds: int = 3, processes: int = 2) -> Report:
     """Measure reads of random wallets, beside the validated POST that does nothing."""
     with _books(size) as books, books.api(processes) as api:
         api.ask("read", seconds=2)
