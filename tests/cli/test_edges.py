@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bursar.cli.app import _COMMANDS
 from bursar.cli.errors import EXIT_CODES
 from tests.cli.conftest import Run, run
 
@@ -150,3 +151,8 @@ def test_an_export_is_written_whole_and_checked_by_bean_check(bursar: Run, tmp_p
     assert bursar("export", "csv").out.count("\n") == 2
     assert bursar("export", "csv", "-o", tmp_path, "--json").error["code"] == "file_unusable"
     assert [path.name for path in tmp_path.iterdir()] == ["books.beancount"]
+
+
+def test_every_command_is_in_the_page_of_commands() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text("utf-8")
+    assert [name for name in _COMMANDS if f"`bursar {name}" not in page] == []
