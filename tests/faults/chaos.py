@@ -13,7 +13,7 @@ import psycopg
 
 from bursar.ledger import Ledger
 from bursar.platform.database import Database
-from bursar.platform.errors import Rejected
+from bursar.platform.errors import Conflict, Rejected
 from bursar.platform.postgres import process
 from bursar.programs.service import Programs
 from tests.faults import economy
@@ -240,7 +240,14 @@ class Chaos:
         async def start(programs: Programs) -> None:
             await programs.runs.start("daily", key, actor="test", reason="again")
 
-        assert self._steer(start, f"run {key} again")
+        def started() -> bool:
+            try:
+                return self._steer(start, f"run {key} again")
+            except Conflict as error:  # a worker plans just now: an operator tries again, too
+                assert error.code == "program_moved", error
+                return False
+
+        wait_for(started, "a moment in which nobody plans")
         self.told.again.append(day)
 
     def mend(self) -> None:
