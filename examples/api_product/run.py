@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -159,7 +160,16 @@ def main() -> None:
         asyncio.run(play(books))
     finally:
         books.stop()
+        remove(base)
+
+
+def remove(base: Path) -> None:
+    """Remove the books; what was being written while the first try went on, with the next."""
+    for _ in range(50):
         shutil.rmtree(base, ignore_errors=True)
+        if not base.exists():
+            return
+        time.sleep(0.1)
 
 
 if __name__ == "__main__":
