@@ -143,10 +143,11 @@ async def test_only_the_hash_of_a_subject_is_kept(limiter, database):
 
 
 async def test_whose_minutes_are_over_is_forgotten(limiter, second, database, clock):
-    await limiter.take("key:1", 5)
+    sweeper = Limiter(limiter._database, clock=clock)
+    await sweeper.take("key:1", 5)
     let_time_pass(database, clock, 180)
-    await limiter.take("key:2", 5)
-    await limiter.close()
+    await sweeper.take("key:2", 5)
+    await sweeper.close()
     with psycopg.connect(database.owner_url) as owner:
         assert owner.execute("select count(*) from bursar.rates").fetchone() == (1,)
     answers = await asyncio.gather(*(one.take("key:1", 5) for one in [limiter, second] * 5))

@@ -18,6 +18,7 @@ from bursar.access.model import Allowance
 from bursar.access.window import Given, Unused, give
 from bursar.platform.database import Connection, Database
 from bursar.platform.errors import BursarError, Invalid, Unavailable
+from bursar.platform.gathered import Gathered
 
 _PORTIONS: Final = 600
 """Portions in a minute: a tenth of a second each."""
@@ -35,7 +36,6 @@ class _Asked(NamedTuple):
     subject: bytes
     limit: int
     cost: int
-    answer: "asyncio.Future[Allowance]"
 
 
 class _Pot:
@@ -77,16 +77,15 @@ class Limiter:
         self._database = database
         self._clock = clock
         self._pots: dict[bytes, _Pot] = {}
-        self._queue: list[_Asked] = []
-        self._worker: asyncio.Task[None] | None = None
+        self._asking = Gathered(self._answer, most=_BATCH)
         self._sweeping: asyncio.Task[None] | None = None
         self._swept_at = clock()
 
     async def close(self) -> None:
-        """Wait for what is under way."""
-        for task in (self._worker, self._sweeping):
-            if task is not None:
-                await asyncio.wait([task])
+        """Take no more, and wait for what is under way."""
+        await self._asking.close()
+        if self._sweeping is not None:
+            await asyncio.wait([self._sweeping])
 
     async def take(self, subject: str, per_minute: int, cost: int = 1) -> Allowance:
         """Take ``cost`` of a subject's rate, or nothing if it doesn't fit.
@@ -110,61 +109,50 @@ class Limiter:
             known = pot.give(cost, self._clock())
             if known is not None:
                 return known
-        answer: asyncio.Future[Allowance] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Asked(hashed, per_minute, cost, answer))
-        if self._worker is None:
-            self._worker = asyncio.create_task(self._work())
-        return await answer
+        return await self._asking.ask(_Asked(hashed, per_minute, cost))
 
-    async def _work(self) -> None:
-        try:
-            while self._queue:
-                batch, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
-                await self._answer(batch)
-                self._sweep()
-        finally:
-            self._worker = None
-
-    async def _answer(self, batch: Sequence[_Asked]) -> None:
-        """Answer those who wait; an error is everybody's."""
-        groups: dict[tuple[bytes, int], list[_Asked]] = defaultdict(list)
-        for one in batch:
-            groups[one.subject, one.limit].append(one)
+    async def _answer(self, batch: Sequence[_Asked]) -> list[Allowance]:
+        """Answer those who wait together, in their order."""
+        groups: dict[tuple[bytes, int], list[int]] = defaultdict(list)
+        for number, one in enumerate(batch):
+            groups[one.subject, one.limit].append(number)
+        costs = {key: [batch[n].cost for n in numbers] for key, numbers in groups.items()}
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                given = await self._ask(groups)
-        except Exception as error:
-            if isinstance(error, TimeoutError):
-                error = Unavailable(
-                    "database_unavailable", f"the database did not answer in {_PATIENCE_S:.0f} s"
-                )
-            for one in batch:
-                if not one.answer.done():
-                    one.answer.set_exception(error)
-            return
+                given = await self._ask(costs)
+        except TimeoutError:
+            raise Unavailable(
+                "database_unavailable", f"the database did not answer in {_PATIENCE_S:.0f} s"
+            ) from None
         now = self._clock()
-        for (subject, limit), asked in groups.items():
-            self._tell(subject, limit, asked, given[subject, limit], now)
+        answers: dict[int, Allowance] = {}
+        for key, numbers in groups.items():
+            told = self._tell(*key, costs[key], given[key], now)
+            answers.update(zip(numbers, told, strict=True))
+        self._sweep()
+        return [answers[number] for number in range(len(batch))]
 
     def _tell(
-        self, subject: bytes, limit: int, asked: Sequence[_Asked], given: Given, now: float
-    ) -> None:
-        refused: list[tuple[int, int]] = []
-        for one, wait_us in zip(asked, given.waits_us, strict=True):
-            if wait_us is not None:
-                refused.append((one.cost, wait_us))
-            if not one.answer.done():
-                reset_s = (given.reset_us if wait_us is None else wait_us) / 1e6
-                left = given.left + given.spare
-                one.answer.set_result(Allowance(wait_us is None, limit, left, reset_s))
+        self, subject: bytes, limit: int, costs: Sequence[int], given: Given, now: float
+    ) -> list[Allowance]:
+        """Say what each is given, and keep what is left for those who come."""
+        asked = list(zip(costs, given.waits_us, strict=True))
+        refused = [(cost, wait_us) for cost, wait_us in asked if wait_us is not None]
         if refused or given.spare:
             self._pots[subject] = _Pot(limit, given, min(refused, default=None), now)
+        left = given.left + given.spare
+        return [
+            Allowance(
+                wait_us is None, limit, left, (given.reset_us if wait_us is None else wait_us) / 1e6
+            )
+            for _, wait_us in asked
+        ]
 
     async def _ask(
-        self, groups: Mapping[tuple[bytes, int], Sequence[_Asked]]
+        self, costs: Mapping[tuple[bytes, int], Sequence[int]]
     ) -> dict[tuple[bytes, int], Given]:
         """Take for all of them in one transaction, giving back what is left of their portions."""
-        subjects = sorted({subject for subject, _ in groups})
+        subjects = sorted({subject for subject, _ in costs})
         unused = {
             subject: Unused(pot.second, pot.spare)
             for subject in subjects
@@ -177,13 +165,13 @@ class Limiter:
                 return None
             given = {}
             back = dict(unused)
-            for (subject, limit), asked in groups.items():
+            for (subject, limit), asked in costs.items():
                 window, now_us = found[subject]
                 result = give(
                     window,
                     now_us,
                     limit,
-                    [one.cost for one in asked],
+                    asked,
                     portion=max(1, limit // _PORTIONS),
                     unused=back.pop(subject, None),
                 )

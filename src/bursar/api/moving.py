@@ -4,24 +4,32 @@ from typing import Any, Final
 
 from litestar import Response
 
+from bursar.access import Caller
 from bursar.api.call import Call
+from bursar.api.services import Services
 from bursar.api.wire.entries import Receipt, entry_view
+from bursar.api.wire.text import BY_API
 from bursar.ledger import AnyCommand, Status
 from bursar.platform.errors import Invalid
 
-REASON: Final = "over HTTP"
 ANSWERS: Final = {200: Receipt, 201: Receipt}
 """201 for what was done now, 200 for what was in the books already."""
 
 
-async def move(request: Call, command: AnyCommand) -> Response[Receipt]:
-    """Do one command, once; raises its refusal."""
-    result = await request.services.ledger.submit(
-        command, actor=request.caller.actor, reason=command.reason or REASON
+async def moved(services: Services, caller: Caller, command: AnyCommand) -> tuple[int, Receipt]:
+    """Do one command, once; the status of the answer, and what it is; raises the refusal."""
+    result = await services.ledger.submit(
+        command, actor=caller.actor, reason=command.reason or BY_API
     )
     view = entry_view(result.unwrap(), asset=command.asset, holder=command.holder)
     status = 201 if result.status is Status.APPLIED else 200
-    return Response(Receipt(status=result.status, entry=view), status_code=status)
+    return status, Receipt(status=result.status, entry=view)
+
+
+async def move(request: Call, command: AnyCommand) -> Response[Receipt]:
+    """Do one command, and answer with its receipt."""
+    status, receipt = await moved(request.services, request.caller, command)
+    return Response(receipt, status_code=status)
 
 
 def named(request: Call, reference: str | None, **fields: Any) -> dict[str, Any]:

@@ -10,16 +10,16 @@ from litestar.params import Parameter
 
 from bursar.access import Caller
 from bursar.api.call import Call
+from bursar.api.moving import moved
 from bursar.api.scopes import APPS, OPERATORS, READERS
 from bursar.api.services import Services
 from bursar.api.wire.entries import EntryPage, Outcome, Receipt, entry_view, outcome_of
 from bursar.api.wire.postings import PostingView, posting_view
-from bursar.ledger import MAX_BATCH, AnyCommand, Kind, Refusal, SetLimit, SetState, Status
-from bursar.ledger.model import as_error
+from bursar.api.wire.text import BY_API
+from bursar.ledger import MAX_BATCH, AnyCommand, Kind, SetLimit, SetState, Status
 from bursar.platform.errors import Denied, Invalid, Missing
 from bursar.platform.pages import MAX_PAGE
 
-_REASON: Final = "over HTTP"
 _ENCODER: Final = msgspec.json.Encoder()
 _COMMAND: Final[msgspec.json.Decoder[AnyCommand]] = msgspec.json.Decoder(AnyCommand)
 
@@ -32,7 +32,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
 
     commands: Annotated[list[AnyCommand], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
-    reason: str = _REASON
+    reason: str = BY_API
 
 
 class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,14 +70,8 @@ async def post_one(
     """Do one command as it came; the status of the answer, and its body."""
     command = read_command(body, key)
     permit(caller, (command,))
-    result = await services.ledger.submit(
-        command, actor=caller.actor, reason=command.reason or _REASON
-    )
-    if result.entry is None:
-        raise as_error(result.refusal or Refusal(result.status, result.status.value))
-    view = entry_view(result.entry, asset=command.asset, holder=command.holder)
-    receipt = Receipt(status=result.status, entry=view)
-    return (201 if result.status is Status.APPLIED else 200), _ENCODER.encode(receipt)
+    status, receipt = await moved(services, caller, command)
+    return status, _ENCODER.encode(receipt)
 
 
 @post("/v1/postings/bulk", opt={"scopes": APPS}, tags=["Postings"], status_code=200)

@@ -7,12 +7,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from bursar.api.wire.text import Reason, Word
+from bursar.api.wire.text import BY_API, Reason, Word
 from bursar.holders import Holder, HolderChange, Login, Past, Upserted
 from bursar.holders.model import MAX_CHANGES
 from bursar.programs.holder_view import Award, NextGrant
-
-BY_API = "over HTTP"
 
 
 class HolderView(msgspec.Struct, frozen=True, kw_only=True):

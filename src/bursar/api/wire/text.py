@@ -1,6 +1,6 @@
 """Texts of requests that are stored: what the database cannot keep is refused at the door."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from litestar.params import Parameter
@@ -12,6 +12,9 @@ Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_PRINTA
 
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=_PRINTABLE)]
 """Why it is done, for the audit trail: 1 to 500 characters."""
+
+BY_API: Final = "over HTTP"
+"""Why, where a movement or a change of a holder does not say it."""
 
 QueryWord = Annotated[str | None, Parameter(max_length=200, pattern=_PRINTABLE)]
 """A name that a list is narrowed to."""
