@@ -100,11 +100,86 @@ CREATE TABLE bursar.cursors (
     moved_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE bursar.deliveries (
+    delivery_id bigint NOT NULL,
+    notice_id uuid NOT NULL,
+    holder_id bigint,
+    dispatch_id bigint,
+    endpoint_id integer DEFAULT 0 NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    happened_at timestamp with time zone NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    leased_until timestamp with time zone,
+    ended_at timestamp with time zone,
+    channel text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    address text DEFAULT ''::text NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    data json NOT NULL,
+    CONSTRAINT deliveries_channel_known CHECK ((channel = ANY (ARRAY['email'::text, 'webhook'::text]))),
+    CONSTRAINT deliveries_ended CHECK (((state = 'waiting'::text) = (ended_at IS NULL))),
+    CONSTRAINT deliveries_state_known CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'parked'::text, 'dropped'::text]))),
+    CONSTRAINT deliveries_to_somebody CHECK (
+CASE channel
+    WHEN 'webhook'::text THEN ((endpoint_id > 0) AND (address = ''::text))
+    ELSE ((endpoint_id = 0) AND ((address = ''::text) = (holder_id IS NOT NULL)))
+END)
+)
+WITH (fillfactor='80');
+
+ALTER TABLE bursar.deliveries ALTER COLUMN delivery_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME bursar.deliveries_delivery_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE bursar.delivery_attempts (
+    delivery_id bigint NOT NULL,
+    number integer NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    took_ms integer NOT NULL,
+    status integer,
+    outcome text NOT NULL COLLATE pg_catalog."C",
+    detail text NOT NULL,
+    CONSTRAINT delivery_attempts_outcome_known CHECK ((outcome = ANY (ARRAY['sent'::text, 'failed'::text, 'refused'::text, 'bounced'::text, 'dropped'::text])))
+);
+
 CREATE TABLE bursar.directory (
     singleton boolean DEFAULT true NOT NULL,
     unique_username boolean DEFAULT false NOT NULL,
     unique_email boolean DEFAULT false NOT NULL,
     CONSTRAINT directory_is_single CHECK (singleton)
+);
+
+CREATE TABLE bursar.dispatches (
+    dispatch_id bigint NOT NULL,
+    run_id bigint,
+    program_id integer,
+    chunk_no integer DEFAULT '-1'::integer NOT NULL,
+    holder_id bigint DEFAULT 0 NOT NULL,
+    looked bigint DEFAULT 0 NOT NULL,
+    made bigint DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    period_key text COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT dispatches_ended CHECK (((state = ANY (ARRAY['canceled'::text, 'finished'::text])) = (ended_at IS NOT NULL))),
+    CONSTRAINT dispatches_state_known CHECK ((state = ANY (ARRAY['running'::text, 'paused'::text, 'canceled'::text, 'finished'::text])))
+);
+
+ALTER TABLE bursar.dispatches ALTER COLUMN dispatch_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME bursar.dispatches_dispatch_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE bursar.economy (
@@ -249,6 +324,19 @@ CREATE TABLE bursar.house_totals (
 )
 WITH (fillfactor='70');
 
+CREATE TABLE bursar.inbox_cursors (
+    holder_id bigint NOT NULL,
+    asset_id integer NOT NULL,
+    seq bigint NOT NULL
+)
+WITH (fillfactor='70');
+
+CREATE TABLE bursar.inboxes (
+    holder_id bigint NOT NULL,
+    exclusions integer DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='80');
+
 CREATE TABLE bursar.lots (
     holder_id bigint NOT NULL,
     asset_id integer NOT NULL,
@@ -265,12 +353,72 @@ CREATE TABLE bursar.lots (
 )
 WITH (fillfactor='70');
 
+CREATE TABLE bursar.mail_bounces (
+    address_hash bytea NOT NULL,
+    holder_id bigint,
+    status integer NOT NULL,
+    bounced_at timestamp with time zone NOT NULL,
+    detail text NOT NULL,
+    CONSTRAINT mail_bounces_form CHECK ((length(address_hash) = 32))
+);
+
 CREATE TABLE bursar.migrations (
     number integer NOT NULL,
     serves_from integer NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL,
     name text NOT NULL COLLATE pg_catalog."C",
     checksum text NOT NULL COLLATE pg_catalog."C"
+);
+
+CREATE TABLE bursar.notice_preferences (
+    holder_id bigint NOT NULL,
+    revision integer NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    quiet_from time without time zone,
+    quiet_until time without time zone,
+    choices jsonb NOT NULL,
+    CONSTRAINT notice_preferences_form CHECK ((jsonb_typeof(choices) = 'object'::text)),
+    CONSTRAINT notice_preferences_quiet CHECK (((quiet_from IS NULL) = (quiet_until IS NULL)))
+);
+
+CREATE TABLE bursar.notice_reminders (
+    holder_id bigint NOT NULL,
+    program_id integer NOT NULL,
+    due_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='70');
+
+CREATE TABLE bursar.notice_state (
+    singleton boolean DEFAULT true NOT NULL,
+    settings json DEFAULT '{}'::json NOT NULL,
+    started_at timestamp with time zone,
+    epoch integer NOT NULL,
+    epoch_since timestamp with time zone NOT NULL,
+    warned_until timestamp with time zone,
+    mail_next_at timestamp with time zone NOT NULL,
+    CONSTRAINT notice_state_is_single CHECK (singleton)
+);
+
+CREATE TABLE bursar.notices (
+    holder_id bigint NOT NULL,
+    number bigint NOT NULL,
+    notice_id uuid NOT NULL,
+    happened_at timestamp with time zone NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    read_at timestamp with time zone,
+    dismissed_at timestamp with time zone,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    data json NOT NULL
+)
+WITH (fillfactor='80');
+
+ALTER TABLE bursar.notices ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME bursar.notices_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE bursar.operator_alerts (
@@ -449,7 +597,8 @@ WITH (fillfactor='70');
 CREATE TABLE bursar.run_exclusions (
     run_id bigint NOT NULL,
     holder_id bigint NOT NULL,
-    reason text NOT NULL COLLATE pg_catalog."C"
+    reason text NOT NULL COLLATE pg_catalog."C",
+    period_key text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C"
 );
 
 CREATE TABLE bursar.run_failures (
@@ -559,6 +708,32 @@ CREATE TABLE bursar.wallets (
 )
 WITH (fillfactor='70');
 
+CREATE TABLE bursar.webhook_endpoints (
+    endpoint_id integer NOT NULL,
+    url text NOT NULL,
+    description text NOT NULL,
+    kinds text[] NOT NULL,
+    secret bytea NOT NULL,
+    old_secret bytea,
+    old_until timestamp with time zone,
+    made_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    removed_at timestamp with time zone,
+    state text NOT NULL COLLATE pg_catalog."C",
+    why text DEFAULT ''::text NOT NULL,
+    CONSTRAINT webhook_endpoints_rotating CHECK (((old_secret IS NULL) = (old_until IS NULL))),
+    CONSTRAINT webhook_endpoints_state_known CHECK ((state = ANY (ARRAY['on'::text, 'off'::text])))
+);
+
+ALTER TABLE bursar.webhook_endpoints ALTER COLUMN endpoint_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME bursar.webhook_endpoints_endpoint_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE bursar.workers (
     worker text NOT NULL COLLATE pg_catalog."C",
     started_at timestamp with time zone NOT NULL,
@@ -587,8 +762,26 @@ ALTER TABLE ONLY bursar.assets
 ALTER TABLE ONLY bursar.cursors
     ADD CONSTRAINT cursors_pkey PRIMARY KEY (follower);
 
+ALTER TABLE ONLY bursar.deliveries
+    ADD CONSTRAINT deliveries_once UNIQUE (notice_id, channel, endpoint_id, address);
+
+ALTER TABLE ONLY bursar.deliveries
+    ADD CONSTRAINT deliveries_pkey PRIMARY KEY (delivery_id);
+
+ALTER TABLE ONLY bursar.delivery_attempts
+    ADD CONSTRAINT delivery_attempts_pkey PRIMARY KEY (delivery_id, number);
+
 ALTER TABLE ONLY bursar.directory
     ADD CONSTRAINT directory_pkey PRIMARY KEY (singleton);
+
+ALTER TABLE ONLY bursar.dispatches
+    ADD CONSTRAINT dispatches_of_period UNIQUE (program_id, period_key);
+
+ALTER TABLE ONLY bursar.dispatches
+    ADD CONSTRAINT dispatches_of_run UNIQUE (run_id);
+
+ALTER TABLE ONLY bursar.dispatches
+    ADD CONSTRAINT dispatches_pkey PRIMARY KEY (dispatch_id);
 
 ALTER TABLE ONLY bursar.economy
     ADD CONSTRAINT economy_pkey PRIMARY KEY (singleton);
@@ -623,11 +816,35 @@ ALTER TABLE ONLY bursar.holds
 ALTER TABLE ONLY bursar.house_totals
     ADD CONSTRAINT house_totals_pkey PRIMARY KEY (asset_id, account, kind, day, slot);
 
+ALTER TABLE ONLY bursar.inbox_cursors
+    ADD CONSTRAINT inbox_cursors_pkey PRIMARY KEY (holder_id, asset_id);
+
+ALTER TABLE ONLY bursar.inboxes
+    ADD CONSTRAINT inboxes_pkey PRIMARY KEY (holder_id);
+
 ALTER TABLE ONLY bursar.lots
     ADD CONSTRAINT lots_pkey PRIMARY KEY (holder_id, asset_id, seq);
 
+ALTER TABLE ONLY bursar.mail_bounces
+    ADD CONSTRAINT mail_bounces_pkey PRIMARY KEY (address_hash);
+
 ALTER TABLE ONLY bursar.migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY bursar.notice_preferences
+    ADD CONSTRAINT notice_preferences_pkey PRIMARY KEY (holder_id);
+
+ALTER TABLE ONLY bursar.notice_reminders
+    ADD CONSTRAINT notice_reminders_pkey PRIMARY KEY (holder_id, program_id);
+
+ALTER TABLE ONLY bursar.notice_state
+    ADD CONSTRAINT notice_state_pkey PRIMARY KEY (singleton);
+
+ALTER TABLE ONLY bursar.notices
+    ADD CONSTRAINT notices_in_order UNIQUE (holder_id, number);
+
+ALTER TABLE ONLY bursar.notices
+    ADD CONSTRAINT notices_pkey PRIMARY KEY (holder_id, notice_id);
 
 ALTER TABLE ONLY bursar.operator_alerts
     ADD CONSTRAINT operator_alerts_pkey PRIMARY KEY (alert_id);
@@ -692,12 +909,29 @@ ALTER TABLE ONLY bursar.verifications
 ALTER TABLE ONLY bursar.wallets
     ADD CONSTRAINT wallets_pkey PRIMARY KEY (holder_id, asset_id);
 
+ALTER TABLE ONLY bursar.webhook_endpoints
+    ADD CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (endpoint_id);
+
 ALTER TABLE ONLY bursar.workers
     ADD CONSTRAINT workers_pkey PRIMARY KEY (worker);
 
 CREATE INDEX acts_subject ON bursar.acts USING btree (subject, act_id);
 
 CREATE UNIQUE INDEX api_key_secrets_current ON bursar.api_key_secrets USING btree (key_id) WHERE (works_until IS NULL);
+
+CREATE INDEX deliveries_due ON bursar.deliveries USING btree (channel, endpoint_id, due_at) WHERE (state = 'waiting'::text);
+
+CREATE INDEX deliveries_made ON bursar.deliveries USING brin (made_at);
+
+CREATE INDEX deliveries_of_dispatch ON bursar.deliveries USING btree (dispatch_id, state) WHERE (dispatch_id IS NOT NULL);
+
+CREATE INDEX deliveries_of_endpoint ON bursar.deliveries USING btree (endpoint_id, delivery_id) WHERE (endpoint_id > 0);
+
+CREATE INDEX deliveries_of_holder ON bursar.deliveries USING btree (holder_id, delivery_id) WHERE (holder_id IS NOT NULL);
+
+CREATE INDEX deliveries_parked ON bursar.deliveries USING btree (delivery_id) WHERE (state = 'parked'::text);
+
+CREATE INDEX dispatches_open ON bursar.dispatches USING btree (dispatch_id) WHERE (state = ANY (ARRAY['running'::text, 'paused'::text]));
 
 CREATE UNIQUE INDEX economy_versions_waiting ON bursar.economy_versions USING btree (state) WHERE (state = 'waiting'::text);
 
@@ -724,6 +958,12 @@ CREATE INDEX house_totals_by_day ON bursar.house_totals USING btree (day);
 CREATE INDEX lots_open ON bursar.lots USING btree (holder_id, asset_id) WHERE open;
 
 CREATE INDEX lots_to_expire ON bursar.lots USING btree (expires_at) WHERE (open AND (expires_at IS NOT NULL));
+
+CREATE INDEX mail_bounces_of_holder ON bursar.mail_bounces USING btree (holder_id);
+
+CREATE INDEX notices_made ON bursar.notices USING brin (made_at);
+
+CREATE INDEX notices_unread ON bursar.notices USING btree (holder_id) WHERE ((read_at IS NULL) AND (dismissed_at IS NULL));
 
 CREATE UNIQUE INDEX operator_alerts_open ON bursar.operator_alerts USING btree (kind, subject) WHERE (resolved_at IS NULL);
 
@@ -785,7 +1025,17 @@ GRANT USAGE ON SEQUENCE bursar.assets_asset_id_seq TO bursar_service;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.cursors TO bursar_service;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.deliveries TO bursar_service;
+
+GRANT USAGE ON SEQUENCE bursar.deliveries_delivery_id_seq TO bursar_service;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.delivery_attempts TO bursar_service;
+
 GRANT SELECT,UPDATE ON TABLE bursar.directory TO bursar_service;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.dispatches TO bursar_service;
+
+GRANT USAGE ON SEQUENCE bursar.dispatches_dispatch_id_seq TO bursar_service;
 
 GRANT SELECT,UPDATE ON TABLE bursar.economy TO bursar_service;
 
@@ -815,9 +1065,25 @@ GRANT SELECT,INSERT,UPDATE ON TABLE bursar.holds TO bursar_service;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE bursar.house_totals TO bursar_service;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.inbox_cursors TO bursar_service;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.inboxes TO bursar_service;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE bursar.lots TO bursar_service;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.mail_bounces TO bursar_service;
+
 GRANT SELECT ON TABLE bursar.migrations TO bursar_service;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.notice_preferences TO bursar_service;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.notice_reminders TO bursar_service;
+
+GRANT SELECT,UPDATE ON TABLE bursar.notice_state TO bursar_service;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.notices TO bursar_service;
+
+GRANT USAGE ON SEQUENCE bursar.notices_number_seq TO bursar_service;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.operator_alerts TO bursar_service;
 
@@ -868,5 +1134,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.verifications TO bursar_servic
 GRANT USAGE ON SEQUENCE bursar.verifications_verification_id_seq TO bursar_service;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE bursar.wallets TO bursar_service;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.webhook_endpoints TO bursar_service;
+
+GRANT USAGE ON SEQUENCE bursar.webhook_endpoints_endpoint_id_seq TO bursar_service;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.workers TO bursar_service;

@@ -48,6 +48,7 @@ _VALUES: Final[dict[str, tuple[str, ...]]] = {
     "smallint": ("1", "0"),
     "text": ("a", "thing.verb"),
     "text[]": ("{admin}",),
+    "time without time zone": ("22:00",),
     "timestamp with time zone": ("2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"),
     "uuid": ("00000000-0000-0000-0000-000000000001",),
     "xid8": ("1",),
