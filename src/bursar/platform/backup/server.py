@@ -13,7 +13,7 @@ _TABLES = """
 select c.relname
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where n.nspname = 'bursar' and c.relkind in ('r', 'p')
-   and c.relname not in ('access_state', 'directory', 'economy', 'migrations')
+   and c.relname not in ('access_state', 'directory', 'economy', 'migrations', 'notice_state')
  order by c.relname
 """
 
