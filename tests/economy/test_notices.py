@@ -103,13 +103,6 @@ def test_all_kinds_of_a_program_that_can_go_together_do() -> None:
     assert len(read(text).programs["p"].terms.notices) == 5
 
 
-def test_a_reminder_may_come_on_the_day_after_an_award_and_no_sooner() -> None:
-    text = program(schedule='{ every = "week" }', terms='{ notices = ["reminder"] }')
-    assert read(text + "[notices.reminder]\ndays = 6\n").notices.reminder_days == 6
-    [told] = problems(text + "[notices.reminder]\ndays = 7\n")
-    assert told.startswith("9: programs.p.terms.notices: names reminder, 7 days before")
-
-
 def test_operators_are_as_many_as_can_be_read() -> None:
     def text(count: int) -> str:
         named = ", ".join(f"'ops{n}@club.example'" for n in range(count))

@@ -18,7 +18,7 @@ from bursar.notices.model import Kind
 from bursar.platform.errors import Invalid
 from bursar.platform.expressions import Answers, Environment, Expression
 from bursar.programs.facts import FORMULA_FACTS, HOLDER_FACTS
-from bursar.programs.model import Calendar, Claim, Once, Program, Rolling
+from bursar.programs.model import Claim, Once, Program, Rolling
 
 MAX_REFERENCE: Final = 196
 """Characters when filled: a wallet takes 200, and what is given anew is marked at the end."""
@@ -36,11 +36,9 @@ def check_programs(
     problems: Problems,
     *,
     unsound: Collection[str],
-    reminder_days: int,
 ) -> None:
     """Note what is wrong with programs beyond single keys.
 
-    ``reminder_days`` are how long before a program gives a reminder is due, of the whole economy.
     Of those in ``unsound`` a key was wrong already, and reads as its default: what follows from
     that is left aside.
     """
@@ -64,7 +62,6 @@ def check_programs(
         if sound:
             _check_reasons(program, path, problems)
             _check_notices(program, path, problems)
-            _check_reminder(program, path, problems, reminder_days)
 
 
 def _check_asset(program: Program, path: Path, assets: Collection[str], problems: Problems) -> None:
@@ -149,25 +146,6 @@ def _check_notices(program: Program, path: Path, problems: Problems) -> None:
     for kind, (offends, text) in wrong.items():
         if kind in told and offends:
             problems.add((*path, "terms", "notices"), text)
-
-
-def _check_reminder(program: Program, path: Path, problems: Problems, days: int) -> None:
-    """Find a program that gives so often that its reminders would never end."""
-    match program.schedule:
-        case Calendar(every="month"):
-            interval = 28
-        case Calendar(every=every):
-            interval = 7 if every == "week" else 1
-        case Rolling(days=usual, days_by_tier=by_tier):
-            interval = min(usual, *by_tier.values()) if by_tier else usual
-        case Claim() | Once():
-            return
-    if Kind.REMINDER in program.terms.notices and interval <= days:
-        text = (
-            f"names reminder, {days} days before (notices.reminder.days), and gives again within "
-            f"{interval}: a reminder must come after the award before"
-        )
-        problems.add((*path, "terms", "notices"), text)
 
 
 def _check_limits(program: Program, path: Path, problems: Problems) -> None:

@@ -129,7 +129,7 @@ def _read(tables: dict[str, Any], problems: Problems) -> Economy:
                 read[key] = read_program(table, key, time_zone)
                 if problems.count > before:
                     unsound.add(key)
-        check_programs(read, assets, problems, unsound=unsound, reminder_days=notices.reminder_days)
+        check_programs(read, assets, problems, unsound=unsound)
     for key in _LATER:
         if file.take(key) is not None:
             file.wrong(key, "not in this release")
