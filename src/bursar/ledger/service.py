@@ -277,9 +277,7 @@ class Ledger:
         wanted: Wanted | None = None,
     ) -> int:
         """Hand the next postings to ``handler`` and move the follower's cursor; see `follow`."""
-        return await follow_once(
-            self.database, follower, handler, postings=postings, wanted=wanted
-        )
+        return await follow_once(self.database, follower, handler, postings=postings, wanted=wanted)
 
     async def lag(self, follower: str) -> Lag:
         """Tell how far behind a follower is."""

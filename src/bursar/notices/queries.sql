@@ -8,7 +8,7 @@ update bursar.notice_state
 -- name: read_state
 -- What is in force; what happened before epoch_since may have been sent before a restore.
 select s.settings::text, s.started_at, s.epoch_since, s.epoch, e.epoch, bursar.now(),
-       s.warned_until
+       clock_timestamp(), s.warned_until
   from bursar.notice_state s
  cross join bursar.economy e;
 

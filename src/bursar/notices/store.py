@@ -21,7 +21,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """The settings in force. Facts before ``started_at`` are told to nobody.
 
     What happened before ``sends_from`` may have been sent before a restore; ``epoch`` is the one
-    that has been taken note of, ``now_epoch`` the economy's.
+    that has been taken note of, ``now_epoch`` the economy's. ``now`` is the economy's time,
+    ``world_now`` the world's: in a sandbox they differ.
     """
 
     settings: NoticeSettings
@@ -30,6 +31,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     now_epoch: int
     now: datetime
+    world_now: datetime
     warned_until: datetime | None
 
 
@@ -40,7 +42,7 @@ async def put_settings(connection: Connection, settings: NoticeSettings) -> None
 
 async def read_state(connection: Connection) -> State:
     """Read what is in force."""
-    [(said, started_at, sends_from, epoch, now_epoch, now, warned)] = await _all(
+    [(said, started_at, sends_from, epoch, now_epoch, now, world_now, warned)] = await _all(
         connection, "read_state", {}
     )
     return State(
@@ -50,6 +52,7 @@ async def read_state(connection: Connection) -> State:
         epoch=epoch,
         now_epoch=now_epoch,
         now=now,
+        world_now=world_now,
         warned_until=warned,
     )
 
