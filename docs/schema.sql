@@ -919,7 +919,7 @@ CREATE INDEX acts_subject ON bursar.acts USING btree (subject, act_id);
 
 CREATE UNIQUE INDEX api_key_secrets_current ON bursar.api_key_secrets USING btree (key_id) WHERE (works_until IS NULL);
 
-CREATE INDEX deliveries_due ON bursar.deliveries USING btree (channel, endpoint_id, due_at) WHERE (state = 'waiting'::text);
+CREATE INDEX deliveries_due ON bursar.deliveries USING btree (channel, endpoint_id, COALESCE(dispatch_id, (0)::bigint), due_at) WHERE (state = 'waiting'::text);
 
 CREATE INDEX deliveries_made ON bursar.deliveries USING brin (made_at);
 
