@@ -8,15 +8,10 @@ import psycopg
 import pytest
 
 from bursar.notices.model import Channel
-from bursar.notices.sending import store
 from bursar.notices.sending.model import NewDelivery
 from bursar.platform.database import Database
+from tests.notices.sending.carriers import add
 from tests.notices.sending.conftest import HAPPENED, hook, mail
-
-
-async def add(pool: Database, *rows: NewDelivery) -> int:
-    async with pool.transaction() as connection:
-        return await store.add(connection, rows)
 
 
 def rows_of(owner: psycopg.Connection, what: str) -> list[Any]:

@@ -41,13 +41,30 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     wait_s: float
 
 
-class GivenUp(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery that has been parked; ``place`` is an endpoint's address, else ``email``."""
+class GivenUp(msgspec.Struct, frozen=True):
+    """A delivery that has been parked; ``place`` is an endpoint's host, else ``email``."""
 
-    delivery_id: int
     kind: Kind
     place: str
     note: str
+
+
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+    """What claiming has come to; ``again_s`` is when there is a turn again, if all are taken."""
+
+    claims: tuple[Claim, ...] = ()
+    given_up: tuple[GivenUp, ...] = ()
+    dropped: int = 0
+    again_s: float | None = None
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How a delivery stands: whether somebody has it under way, or its endpoint has gone."""
+
+    state: DeliveryState
+    note: str
+    under_way: bool
+    endpoint_gone: bool
 
 
 class DeliveryDetail(msgspec.Struct, frozen=True, kw_only=True):

@@ -154,7 +154,8 @@ create table bursar.deliveries (
     constraint deliveries_ended         check ((state = 'waiting') = (ended_at is null))
 ) with (fillfactor = 80);
 
-create index deliveries_due on bursar.deliveries (channel, endpoint_id, due_at)
+create index deliveries_due
+    on bursar.deliveries (channel, endpoint_id, (coalesce(dispatch_id, 0)), due_at)
     where state = 'waiting';
 create index deliveries_of_holder on bursar.deliveries (holder_id, delivery_id)
     where holder_id is not null;
