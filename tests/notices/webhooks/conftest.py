@@ -43,14 +43,18 @@ class Receiver:
     scheme: str = "http"
     answer: Answer = OK
     got: list[Request] = field(default_factory=list)
-    connections: int = 0
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    @property
+    def connections(self) -> int:
+        return len(self.writers)
 
     @property
     def url(self) -> str:
         return f"{self.scheme}://127.0.0.1:{self.port}/hook?token=t0psecret"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
+        self.writers.append(writer)
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while line := (await reader.readline()).decode().strip():
                 headers = {}
@@ -72,6 +76,8 @@ async def serving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Asyn
     receiver.port = server.sockets[0].getsockname()[1]
     yield receiver
     server.close()
+    for writer in receiver.writers:
+        writer.transport.abort()
 
 
 @pytest.fixture

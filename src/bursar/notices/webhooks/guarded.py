@@ -119,10 +119,8 @@ class Resolver:
 
     async def __call__(self, host: str, port: int) -> list[str]:
         """Find the addresses of a name; raises `OSError`."""
-        found = await asyncio.get_running_loop().run_in_executor(
-            self._threads, _look_up, host, port
-        )
-        return [str(place[4][0]) for place in found]
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, _look_up, host, port)
 
     def close(self) -> None:
         """Ask for nothing more."""
