@@ -168,7 +168,7 @@ CREATE TABLE bursar.dispatches (
     started_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
     period_key text COLLATE pg_catalog."C",
-    phase text NOT NULL COLLATE pg_catalog."C",
+    phase text DEFAULT 'awards'::text NOT NULL COLLATE pg_catalog."C",
     state text NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT dispatches_ended CHECK (((state = ANY (ARRAY['canceled'::text, 'finished'::text])) = (ended_at IS NOT NULL))),
     CONSTRAINT dispatches_phase_known CHECK ((phase = ANY (ARRAY['awards'::text, 'exclusions'::text, 'holders'::text]))),
@@ -923,7 +923,7 @@ CREATE INDEX acts_subject ON bursar.acts USING btree (subject, act_id);
 
 CREATE UNIQUE INDEX api_key_secrets_current ON bursar.api_key_secrets USING btree (key_id) WHERE (works_until IS NULL);
 
-CREATE INDEX deliveries_due ON bursar.deliveries USING btree (channel, endpoint_id, due_at) WHERE (state = 'waiting'::text);
+CREATE INDEX deliveries_due ON bursar.deliveries USING btree (channel, endpoint_id, COALESCE(dispatch_id, (0)::bigint), due_at) WHERE (state = 'waiting'::text);
 
 CREATE INDEX deliveries_made ON bursar.deliveries USING brin (made_at);
 

@@ -116,7 +116,9 @@ async def _told(
     state: State,
     entries: Sequence[Entry],
 ) -> list[Notice]:
-    assets: dict[int, str] = {asset.asset_id: asset.code for asset in await ledger.assets(tx=connection)}
+    assets: dict[int, str] = {
+        asset.asset_id: asset.code for asset in await ledger.assets(tx=connection)
+    }
     await kinds.load(connection, map(source_of, entries))
     return [
         notice

@@ -13,15 +13,12 @@ from bursar.notices.inbox.store import add_notices, lock_inboxes
 from bursar.notices.making import store
 from bursar.notices.model import NO_PREFERENCES, Channel, Kind, Notice, NoticeId, named
 from bursar.notices.sending.model import NewDelivery
-from bursar.notices.sending.store import add
+from bursar.notices.sending.store import RESTORED, add
 from bursar.notices.store import State, read_preferences
 from bursar.platform.database import Connection
 
 BATCH: Final = 500
 """Notices in one delivery to a machine at most."""
-
-RESTORED: Final = "restored"
-"""It may have been sent before the database was restored: parked, until somebody replays it."""
 
 
 class Outlets(NamedTuple):

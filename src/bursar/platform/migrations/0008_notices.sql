@@ -90,7 +90,7 @@ create table bursar.dispatches (
     started_at   timestamptz  not null,
     ended_at     timestamptz,
     period_key   text         collate "C",
-    phase        text         not null collate "C",
+    phase        text         not null collate "C" default 'awards',
     state        text         not null collate "C",
     constraint dispatches_pkey        primary key (dispatch_id),
     constraint dispatches_of_run      unique (run_id),
