@@ -252,6 +252,11 @@ async def _dripping_body(writer: asyncio.StreamWriter) -> None:
     await _drip(writer, b"HTTP/1.1 200 OK\r\ncontent-length: 9999999\r\n\r\n", b"z")
 
 
+async def _silent_body(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
+    await asyncio.Event().wait()
+
+
 async def _endless_body(writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 500 No\r\ntransfer-encoding: chunked\r\n\r\n")
     while True:
@@ -277,6 +282,7 @@ async def _cut_off_body(writer: asyncio.StreamWriter) -> None:
         (_headers, Outcome(outcome="failed", detail="no answer in time")),
         (_informed, Outcome(outcome="failed", detail="no answer in time")),
         (_dripping_body, Outcome(outcome="sent", status=200)),
+        (_silent_body, Outcome(outcome="sent", status=200)),
         (_cut_off_body, Outcome(outcome="sent", status=200)),
         (_endless_body, Outcome(outcome="failed", status=500, detail="e" * 300)),
         (_gone_half_way, None),
@@ -294,7 +300,8 @@ async def test_nobody_holds_a_carrier_up(
     receiver.answer = behaviour
     endpoint, _ = await endpoints.add(receiver.url, **WHO)
     async for carrier in carrying(ledger, seal, total_s=0.4):
-        got = await carrier.carry(delivery(endpoint.endpoint_id, None))
+        async with asyncio.timeout(15):  # where it is held up, it is so for ever
+            got = await carrier.carry(delivery(endpoint.endpoint_id, None))
         assert got.outcome == (outcome.outcome if outcome else "failed")
         assert outcome is None or got == outcome
         receiver.answer = OK
