@@ -1,5 +1,6 @@
 """Runs over HTTP: started, approved, steered, taken back."""
 
+import re
 from typing import Any
 
 import httpx
@@ -96,6 +97,28 @@ async def test_what_names_no_run_is_missing(
         assert problem(await steer(api, as_, run, verb), 404) == "run_unknown"
     assert problem(await steer(api, as_, run, "approve", total=1), 404) == "run_unknown"
     assert problem(await steer(api, as_, run, "revert", policy="clip"), 404) == "run_unknown"
+
+
+async def test_who_is_left_out_is_listed_with_a_period_of_their_own_if_there_is_one(
+    api: httpx.AsyncClient, as_: As, services: Services
+) -> None:
+    rules = """keep_reasons = ["not_eligible"]\nwho = 'holder.tier == "pro"'\n"""
+    cycle = 'asset = "coins"\nschedule = { days = 30, at_once = true }\namount = 1\n'
+    text = CLUB.replace("amount = 100\n", f"amount = 100\n{rules}")
+    await found(services, f"{text}\n[programs.cycle]\n{cycle}{rules}", people=("maria",))
+    await services.programs.do_all_due()
+    await services.programs.runs.work()
+    periods = {}
+    for program in ("monthly", "cycle"):
+        query = {"program": program, "limit": 1}
+        runs = await api.get("/v1/runs", params=query, headers=as_("viewer"))
+        [run] = said(runs)["items"]
+        path = f"/v1/runs/{run['run']}/exclusions"
+        [one] = said(await api.get(path, headers=as_("viewer")))["items"]
+        assert (one["holder"], one["reason"]) == ("maria", "not_eligible")
+        periods[program] = one["period"]
+    assert periods["monthly"] is None
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", periods["cycle"])
 
 
 async def test_a_run_above_its_limit_waits_for_a_second_person(

@@ -3,17 +3,19 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from bursar.programs.model import Amount, Limits, Once
+from bursar.programs.model import Amount, Limits, Once, Rolling
 from tests.cli.shop import THIS_MONTH, Shop, monthly
 from tests.conftest import Database
 
@@ -216,6 +218,29 @@ def test_who_is_left_out_is_on_record_if_the_program_keeps_the_reason(shop: Shop
     ]
     assert "cyd" in shop("run", "excluded", "1", "--after", kept["after"]).out
     assert shop("run", "excluded", "2", "--json").json["items"] == []
+
+
+def test_who_is_left_out_of_a_cycle_of_their_own_is_told_with_its_period(shop: Shop) -> None:
+    who = {"not_pro": 'holder.tier == "pro"'}
+    cycle = Rolling(days=30, anchor="subscription_start", at_once=True)
+    shop.put(
+        monthly(who=who, keep_reasons=("not_pro",)),
+        monthly("cycle", schedule=cycle, starts=None, who=who, keep_reasons=("not_pro",)),
+    )
+    shop.enrol("dot", subscription_start=datetime.now(UTC))
+    assert shop("tick").code == 0
+    runs = shop("run", "list", "--json").json["items"]
+    number = {run["program"]: run["run"].removeprefix("run_") for run in runs}
+    [kept] = shop("run", "excluded", number["cycle"], "--json").json["items"]
+    assert kept["holder"] == "dot"
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", kept["period_key"])
+    told = shop("run", "excluded", number["cycle"]).out.splitlines()
+    assert [line.split() for line in told] == [
+        ["holder", "period", "why"],
+        ["dot", kept["period_key"], "not_pro"],
+    ]
+    told = shop("run", "excluded", number["monthly"]).out.splitlines()
+    assert [line.split() for line in told[:2]] == [["holder", "why"], ["ada", "not_pro"]]
 
 
 # --- approval and ceilings ------------------------------------------------------------------

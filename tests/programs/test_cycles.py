@@ -20,6 +20,12 @@ async def dates(ledger: Ledger, holder: str) -> list[str]:
     return [reference.split(":")[1] for reference, _ in await given(ledger, holder)]
 
 
+async def left_out(programs: Programs) -> list[tuple[str | None, str, str]]:
+    run_id = (await last_run(programs)).run.run_id
+    found = await programs.runs.exclusions(run_id, limit=9)
+    return sorted((one.holder, one.reason, one.period_key) for one in found)
+
+
 async def test_twenty_four_late_occurrences_do_not_drift(
     programs: Programs, ledger: Ledger, clock: Any, put: Any
 ) -> None:
@@ -96,6 +102,40 @@ async def test_past_due_on_the_day_and_active_twelve_hours_later_is_paid_within_
     assert await dates(ledger, "in_time") == ["2026-03-31", "2026-04-30"]
     assert await dates(ledger, "too_late") == ["2026-04-30"]
     await sound(ledger)
+
+
+async def test_who_is_left_out_is_kept_with_the_period_that_is_their_own(
+    programs: Programs, ledger: Ledger, clock: Any, put: Any
+) -> None:
+    """One run finds both, each on a date of their own zone; looked at again within the grace."""
+    schedule = Rolling(days=30, grace_days=31, zone="Asia/Tokyo")
+    clock(2026, 3, 1, 20)
+    await put(schedule=schedule, who=ACTIVE, keep_reasons=("inactive", "paused"))
+    await enrol(programs, "early", "paused", status="past_due")
+    clock(2026, 3, 3, 10)
+    await enrol(programs, "late", status="past_due")
+    await programs.do_all_due()
+    await programs.set_override(
+        "monthly", "paused", Override(paused=True), actor="ann", reason="test"
+    )
+    await tick_at(programs, clock, 2026, 4, 2, 11)
+    assert await left_out(programs) == [
+        ("early", "inactive", "2026-04-01"),
+        ("late", "inactive", "2026-04-02"),
+        ("paused", "paused", "2026-04-01"),
+    ]
+    await tick_at(programs, clock, 2026, 4, 2, 12)
+    assert await left_out(programs) == [("late", "inactive", "2026-04-02")]
+
+
+async def test_of_a_calendar_the_period_of_who_is_left_out_is_the_runs(
+    programs: Programs, ledger: Ledger, clock: Any, put: Any
+) -> None:
+    clock(2026, 3, 1)
+    await put(who=ACTIVE, keep_reasons=("inactive",))
+    await enrol(programs, "ada", status="past_due")
+    await tick_at(programs, clock, 2026, 4, 1)
+    assert await left_out(programs) == [("ada", "inactive", "")]
 
 
 async def test_an_amount_a_pause_and_a_day_of_ones_own(

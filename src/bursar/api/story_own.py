@@ -58,6 +58,7 @@ ELSEWHERE: Final[Mapping[str, Any]] = {
     "Erasure.reason": "asked to be forgotten, ticket 318",
     "EstimateView.amount": 255000,
     "EstimateView.holders": 1041,
+    "ExclusionView.period": None,
     "ExclusionView.reason": "subscribed",
     "FailureView.code": "amount_failed",
     "FailureView.message": "division by zero",

@@ -120,7 +120,7 @@ def _flat(awards: Awards) -> Iterator[Decided]:
         rows = zip(group.holder_ids, group.amounts, group.notes, strict=True)
         for holder_id, amount, note in rows:
             yield Decided(holder_id, "award", amount, "", note)
-    for holder_id, reason in awards.left_out:
+    for holder_id, reason, _ in awards.left_out:
         yield Decided(holder_id, "excluded", 0, reason)
     for holder_id, code, message in awards.failures:
         yield Decided(holder_id, "failed", 0, f"{message} ({code})")

@@ -168,8 +168,11 @@ def show_exclusions(found: Sequence[Exclusion]) -> None:
     if not found:
         output.say("nobody is on record: a program lists the reasons that it keeps")
         return
-    rows = [(one.holder or f"number {one.holder_id}", one.reason) for one in found]
-    output.tabulate(["holder", "why"], rows)
+    rows = [(one.holder or f"number {one.holder_id}", one.period_key, one.reason) for one in found]
+    if any(period for _, period, _ in rows):
+        output.tabulate(["holder", "period", "why"], rows)
+    else:
+        output.tabulate(["holder", "why"], [(holder, why) for holder, _, why in rows])
 
 
 def estimate_words(estimate: Estimate, asset: Asset) -> str:

@@ -109,7 +109,10 @@ async def list_exclusions(
     found = await request.services.programs.runs.exclusions(
         run_id_of(run), after=after, limit=limit
     )
-    items = [ExclusionView(holder=one.holder, reason=one.reason) for one in found]
+    items = [
+        ExclusionView(holder=one.holder, reason=one.reason, period=one.period_key or None)
+        for one in found
+    ]
     return ExclusionPage(
         items=items, cursor=str(found[-1].holder_id) if len(found) == limit else None
     )

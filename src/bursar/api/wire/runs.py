@@ -92,10 +92,11 @@ class FailurePage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExclusionView(msgspec.Struct, frozen=True, kw_only=True):
-    """A holder whom a run has left out, and why."""
+    """A holder whom a run has left out, and why; ``period`` is that of the holder's own cycle."""
 
     holder: str | None
     reason: str
+    period: str | None
 
 
 class ExclusionPage(msgspec.Struct, frozen=True, kw_only=True):

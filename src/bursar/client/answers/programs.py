@@ -176,10 +176,11 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
-    """A holder whom a run has left out, and why."""
+    """A holder whom a run has left out, and why; ``period`` is that of the holder's own cycle."""
 
     reason: str
     holder: str | None = None
+    period: str | None = None
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):

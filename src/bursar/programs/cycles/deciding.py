@@ -161,7 +161,7 @@ class _Decision:
     ) -> None:
         """Decide for one holder."""
         if facts is None:
-            self.awards.exclude(one.holder_id, GONE)
+            self._exclude(one, GONE)
             dues = self.due(one, override)
             self._stay(one, dues.wait_until or dues.next.due_at)
             return
@@ -171,7 +171,7 @@ class _Decision:
             self._pass(one, dues, tier, override, PAUSED)
             return
         if dues.wait_until is not None:
-            self.awards.exclude(one.holder_id, MINIMUM_DAYS)
+            self._exclude(one, MINIMUM_DAYS)
             self._stay(one, dues.wait_until)
             return
         if not dues.pay:
@@ -209,7 +209,7 @@ class _Decision:
             self._schedule, one.cycle, tier=one.tier, refresh_day=override.refresh_day
         )
         if until is not None and self._as_of < until:
-            self.awards.exclude(one.holder_id, reason)
+            self._exclude(one, reason)
             self._stay(one, min(self._as_of + _LOOK_AGAIN, until))
         else:
             self._pass(one, dues, tier, override, reason)
@@ -217,8 +217,14 @@ class _Decision:
     def _pass(
         self, one: HolderCycle, dues: Dues, tier: str, override: Override, reason: str
     ) -> None:
-        self.awards.exclude(one.holder_id, reason)
+        self._exclude(one, reason)
         self._move(one, dues, tier, override, award_at=None)
+
+    def _exclude(self, one: HolderCycle, reason: str) -> None:
+        """Leave a holder out, of the period that is theirs; it is told only of reasons kept."""
+        kept = reason in self._program.keep_reasons
+        key = key_of(self._schedule, one.cycle.due_at) if kept else ""
+        self.awards.exclude(one.holder_id, reason, key)
 
     def _move(
         self,

@@ -183,7 +183,7 @@ class Executor:
                 await self._alert_failing(connection, run, tried)
             new = sum(1 for _, attempts in tried if attempts == 1)
         kept = frozenset(work.program.keep_reasons)
-        left_out = [(h, reason) for h, reason in awards.left_out if reason in kept]
+        left_out = [one for one in awards.left_out if one[1] in kept]
         if left_out:
             await failures.add_exclusions(connection, run.run_id, left_out)
         return new

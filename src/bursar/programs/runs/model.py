@@ -106,11 +106,16 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Exclusion(msgspec.Struct, frozen=True):
-    """A holder whom a run has left out, and why (P2)."""
+    """A holder whom a run has left out, and why (P2).
+
+    ``period_key`` is the holder's own, of a program that gives to each on a day of their own; empty
+    where it is the run's.
+    """
 
     holder_id: int
     holder: str | None
     reason: str
+    period_key: str = ""
 
 
 AwardKind = Literal["scheduled", "manual", "claim", "subscription_change", "compensation"]
@@ -140,7 +145,7 @@ class Awards(msgspec.Struct, kw_only=True):
 
     groups: dict[str, Group] = {}
     excluded: Counter[str] = msgspec.field(default_factory=Counter)
-    left_out: list[tuple[int, str]] = []
+    left_out: list[tuple[int, str, str]] = []
     failures: list[tuple[int, str, str]] = []
     failing: set[int] = set()
 
@@ -152,10 +157,10 @@ class Awards(msgspec.Struct, kw_only=True):
             self.groups[reference] = found
         return found
 
-    def exclude(self, holder_id: int, reason: str) -> None:
-        """Leave a holder out."""
+    def exclude(self, holder_id: int, reason: str, period_key: str = "") -> None:
+        """Leave a holder out, of a period of their own if it is not the run's."""
         self.excluded[reason] += 1
-        self.left_out.append((holder_id, reason))
+        self.left_out.append((holder_id, reason, period_key))
 
     def fail(self, holder_id: int, code: str, message: str) -> None:
         """Set a holder aside, for the first reason there is."""

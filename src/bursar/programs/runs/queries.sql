@@ -332,14 +332,15 @@ select f.holder_id, h.external_id, f.attempts, f.failed_at, f.retry_at, f.resolv
 
 -- name: add_exclusions
 -- Holders left out, of the reasons that the program keeps.
-insert into bursar.run_exclusions (run_id, holder_id, reason)
-select %(run_id)s, u.holder_id, u.reason
-  from unnest(%(holder_ids)s::bigint[], %(reasons)s::text[]) as u (holder_id, reason)
+insert into bursar.run_exclusions (run_id, holder_id, reason, period_key)
+select %(run_id)s, u.holder_id, u.reason, u.period_key
+  from unnest(%(holder_ids)s::bigint[], %(reasons)s::text[], %(period_keys)s::text[])
+       as u (holder_id, reason, period_key)
     on conflict do nothing;
 
 -- name: read_exclusions
 -- Whom a run has left out, of the reasons kept.
-select x.holder_id, h.external_id, x.reason
+select x.holder_id, h.external_id, x.reason, x.period_key
   from bursar.run_exclusions x
   left join bursar.holder_ids h using (holder_id)
  where x.run_id = %(run_id)s and x.holder_id > %(after)s

@@ -66,14 +66,15 @@ async def read_failures(
 
 
 async def add_exclusions(
-    connection: Connection, run_id: RunId, left_out: Sequence[tuple[int, str]]
+    connection: Connection, run_id: RunId, left_out: Sequence[tuple[int, str, str]]
 ) -> None:
-    """Keep whom a run has left out, and why."""
-    holder_ids, reasons = zip(*left_out, strict=True)
+    """Keep whom a run has left out, why, and of which period if not the run's."""
+    holder_ids, reasons, period_keys = zip(*left_out, strict=True)
     values = {
         "run_id": Int8(run_id),
         "holder_ids": int8s(holder_ids),
         "reasons": texts(reasons),
+        "period_keys": texts(period_keys),
     }
     await _all(connection, "add_exclusions", values)
 
