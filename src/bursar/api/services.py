@@ -12,10 +12,13 @@ from bursar.economy.clock import TestClock
 from bursar.economy.service import EconomyService
 from bursar.holders import Holders
 from bursar.ledger import Ledger
+from bursar.notices.due import DueWork
+from bursar.notices.service import Notices
 from bursar.operation import Operation
 from bursar.platform.database import Database
 from bursar.platform.errors import Unavailable
 from bursar.platform.migrations import require_schema
+from bursar.platform.place import find
 from bursar.platform.settings import Settings
 from bursar.programs.service import Programs
 from bursar.programs.switches import Switches
@@ -34,14 +37,17 @@ class Services:
 
     streams: Streams
 
-    def __init__(self, ledger: Ledger, doors: Database, settings: Settings) -> None:
+    def __init__(
+        self, ledger: Ledger, doors: Database, settings: Settings, data_dir: Path | None = None
+    ) -> None:
         self.settings = settings
         self.ledger = ledger
         self.holders = Holders(ledger)
         switches = Switches(enabled=settings.programs, dry_run=settings.dry_run)
         self.programs = Programs(ledger, chunk=settings.chunk, switches=switches)
         self.economy = EconomyService(ledger, self.programs)
-        self.clock = TestClock(ledger, self.programs)
+        self.notices = Notices(ledger, settings, data_dir)
+        self.clock = TestClock(ledger, DueWork(self.programs, self.notices.maker))
         self._doors = doors
         self.access = Access(
             doors,
@@ -67,7 +73,7 @@ class Services:
         except BaseException:
             await ledger.close()
             raise
-        return cls(ledger, doors, settings)
+        return cls(ledger, doors, settings, find(where, settings).data_dir)
 
     async def check(self) -> None:
         """Make sure that the database answers soon, with a schema that this program may work on.
@@ -88,6 +94,7 @@ class Services:
     async def close(self) -> None:
         """Finish what was accepted, and give the connections back."""
         await self.background.close()
+        await self.notices.close()
         await self.access.close()
         await self.limiter.close()
         await self._doors.close()

@@ -8,7 +8,7 @@ import typer
 
 from bursar.cli import output
 from bursar.cli.progress import meter
-from bursar.cli.running import programs_of
+from bursar.cli.running import notices_of, programs_of
 from bursar.cli.session import (
     BY_HAND,
     Actor,
@@ -23,6 +23,7 @@ from bursar.cli.session import (
 from bursar.economy.clock import TestClock
 from bursar.economy.model import Clock
 from bursar.ledger import Ledger
+from bursar.notices.due import DueWork
 from bursar.platform.errors import Invalid
 
 app = command_group("Read the economy's clock, and move that of a sandbox ahead.")
@@ -34,7 +35,7 @@ _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 @app.command()
 def show(where: Where = None, as_json: Json = False) -> None:
     """Show what the clock says, and how far it was moved."""
-    _show(with_ledger(where, lambda ledger: _clock(ledger).read()), as_json=as_json)
+    _show(with_ledger(where, lambda ledger: _clock(ledger, where).read()), as_json=as_json)
 
 
 @app.command()
@@ -56,7 +57,7 @@ def move(
     """
 
     async def work(ledger: Ledger) -> Clock:
-        clock = _clock(ledger)
+        clock = _clock(ledger, where)
         start = (await clock.read()).now
         target = _target(instant, start)
         total = max(1, int((target - start).total_seconds()))
@@ -73,8 +74,8 @@ def move(
     _show(with_ledger(where, work), as_json=as_json)
 
 
-def _clock(ledger: Ledger) -> TestClock:
-    return TestClock(ledger, programs_of(ledger))
+def _clock(ledger: Ledger, where: str | None) -> TestClock:
+    return TestClock(ledger, DueWork(programs_of(ledger), notices_of(ledger, where).maker))
 
 
 def _target(text: str, now: datetime) -> datetime:

@@ -12,8 +12,9 @@ import typer
 
 from bursar.cli import errors, output, run_view
 from bursar.cli.progress import Meter, meter
-from bursar.cli.session import asset_named, with_ledger
+from bursar.cli.session import asset_named, place, with_ledger
 from bursar.ledger import Ledger
+from bursar.notices.service import Notices
 from bursar.operation import Operation
 from bursar.platform.errors import Invalid, Unavailable
 from bursar.platform.logs import log_to_stderr
@@ -52,6 +53,11 @@ def with_programs(
     """
     log_to_stderr(log_level, as_json=log_json)
     return with_ledger(where, lambda ledger: use(programs_of(ledger)), connections=connections)
+
+
+def notices_of(ledger: Ledger, where: str | None) -> Notices:
+    """Make the notices of a ledger as the environment's settings want them; close them after."""
+    return Notices(ledger, load_settings(), place(where).data_dir)
 
 
 def programs_of(ledger: Ledger) -> Programs:

@@ -10,8 +10,9 @@ from typing import Annotated, Final
 import structlog
 import typer
 
-from bursar.cli.running import operation_of, with_programs
+from bursar.cli.running import notices_of, operation_of, with_programs
 from bursar.cli.session import Where, single_command
+from bursar.notices.duties import duties_of as notice_duties
 from bursar.operation import duties_of, name_worker
 from bursar.platform.errors import Unavailable
 from bursar.platform.settings import load_settings
@@ -56,7 +57,8 @@ def worker(
 
     async def work(programs: Programs) -> None:
         operation, name = operation_of(programs.ledger), name_worker()
-        duties = duties_of(operation, name)
+        notices = notices_of(programs.ledger, where)
+        duties = (*duties_of(operation, name), *notice_duties(notices))
         one = Worker(programs, lanes=lanes, tick_s=tick_s, duties=duties)
         loop = asyncio.get_running_loop()
 
@@ -69,9 +71,12 @@ def worker(
         for number in _SIGNALS:
             loop.add_signal_handler(number, stop, number.name)
         _log.info("working", pid=os.getpid(), lanes=lanes, tick_s=tick_s)
-        await one.run()
+        try:
+            await one.run()
+        finally:
+            await notices.close()
         with suppress(Unavailable):
             await operation.sign_off(name)
         _log.info("stopped")
 
-    with_programs(where, work, connections=lanes + 5, log_level=logging.INFO, log_json=as_json)
+    with_programs(where, work, connections=lanes + 8, log_level=logging.INFO, log_json=as_json)

@@ -18,6 +18,7 @@ from bursar.economy.parse import FILE, parse, parse_applied
 from bursar.economy.ports import NoticeBook, ProgramBook
 from bursar.economy.store import Locked
 from bursar.ledger import Ledger
+from bursar.notices.settings import SettingsBook
 from bursar.platform.database import Connection
 from bursar.platform.errors import Conflict, Invalid, Missing, Rejected
 from bursar.platform.voice import check_voice, person_of
@@ -31,7 +32,7 @@ _PLANNER: Final = "plan"
 class EconomyService:
     """The economy of one database; what it says of programs is made so by ``programs``.
 
-    ``notices`` is given what it says of notices.
+    What it says of notices is put into the book of ``notices``.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class EconomyService:
         self._ledger = ledger
         self._database = ledger.database
         self._programs = programs
-        self._notices = notices
+        self._notices: NoticeBook = notices or SettingsBook()
 
     async def plan(
         self, content: bytes | str, *, file: str = FILE, rename: bool = False, costs: bool = True
@@ -240,8 +241,7 @@ class EconomyService:
             versions[name] = await self._programs.put(
                 connection, program, actor=actor, reason=reason
             )
-        if self._notices is not None:
-            await self._notices.put(connection, economy.notices)
+        await self._notices.put(connection, economy.notices)
         return versions
 
     async def _try(

@@ -24,10 +24,10 @@ from bursar.notices.preferences import NoticePreferences
 from bursar.notices.program_kinds import ProgramKinds
 from bursar.notices.sending.sender import Sender
 from bursar.notices.sending.service import Deliveries
-from bursar.notices.store import put_settings, read_state
+from bursar.notices.settings import SettingsBook
+from bursar.notices.store import read_state
 from bursar.notices.webhooks.carrier import WebhookCarrier
 from bursar.notices.webhooks.service import Endpoints
-from bursar.platform.database import Connection
 from bursar.platform.errors import Invalid, Rejected
 from bursar.platform.sealing import Seal, load_seal
 from bursar.platform.settings import Settings
@@ -66,14 +66,9 @@ class Notices:
         """Where machines listen; raises `Rejected` ``secrets_key_missing`` without a key."""
         return Endpoints(self._database, self._seal, self._settings.webhook_networks)
 
-    async def put(self, connection: Connection, settings: NoticeSettings) -> None:
-        """Put what an economy file says of notices in force, in the caller's transaction (I7)."""
-        await put_settings(connection, settings)
-
     async def settings(self) -> NoticeSettings:
         """Show what is in force."""
-        async with self._database.connection() as connection:
-            return (await read_state(connection)).settings
+        return await SettingsBook().show(self._database)
 
     async def shown(self, holder: str, notices: Sequence[Notice]) -> list[Brief]:
         """Say notices of one holder in two lines each, in the holder's language and zone.

@@ -93,6 +93,16 @@ select c.holder_id, c.due_at
  order by c.look_at
  limit %(limit)s;
 
+-- name: next_due_soon
+-- When the first is due after an instant, in a rolling program.
+select min(c.look_at) from bursar.program_cycles c
+ where c.program_id = %(program_id)s and c.look_at > %(after)s;
+
+-- name: next_expiring
+-- When the first lot expires after an instant.
+select min(l.expires_at) from bursar.lots l
+ where l.open and l.expires_at is not null and l.expires_at > %(after)s;
+
 -- name: note_reminded
 -- These have been reminded, or need not be.
 insert into bursar.notice_reminders (holder_id, program_id, due_at)

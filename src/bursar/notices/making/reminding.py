@@ -4,7 +4,7 @@ In a rolling program everybody has a day of their own; in a calendar's all are r
 at once, which is a dispatch.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from bursar.holders.store_people import highest_holder_id
@@ -49,6 +49,20 @@ async def remind(
     await _remind(connection, library, state, outlets, in_force, periods)
     await store.note_reminded(connection, in_force.program_id, due)
     return len(due) == SLICE
+
+
+async def next_reminder(connection: Connection, state: State, in_force: InForce) -> datetime | None:
+    """Tell when the first is to be reminded who need not be yet; None if that is not known."""
+    if not _reminds(in_force):
+        return None
+    ahead = timedelta(days=state.settings.reminder_days)
+    schedule = in_force.program.schedule
+    due: datetime | None = None
+    if isinstance(schedule, Calendar):
+        due = _next(in_force, schedule, state).start
+    elif isinstance(schedule, Rolling):
+        due = await store.next_due_soon(connection, in_force.program_id, state.now + ahead)
+    return None if due is None or due - ahead <= state.now else due - ahead
 
 
 async def remind_slice(

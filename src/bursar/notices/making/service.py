@@ -1,6 +1,7 @@
 """Making what is due to be told, again and again; any number of workers may (N5, P8)."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Final
 
 from bursar.ledger import Ledger, Page
@@ -8,8 +9,8 @@ from bursar.notices.making import alerting, dispatching, store
 from bursar.notices.making.following import follow
 from bursar.notices.making.model import Dispatch, DispatchState
 from bursar.notices.making.placing import Outlets, read_outlets
-from bursar.notices.making.reminding import remind
-from bursar.notices.making.warning import warn
+from bursar.notices.making.reminding import next_reminder, remind
+from bursar.notices.making.warning import next_warning, warn
 from bursar.notices.program_kinds import ProgramKinds
 from bursar.notices.sending.service import on_new_epoch
 from bursar.notices.store import State, note_epoch, read_state
@@ -109,6 +110,17 @@ class Maker:
         await self.look_ahead()
         await self.dispatch()
         await self.tell_operators()
+
+    async def next_due(self) -> datetime | None:
+        """Tell when somebody is next to be reminded or warned; None if that is not known."""
+        async with self._database.connection() as connection:
+            state = await read_state(connection)
+            reminders = [
+                await next_reminder(connection, state, in_force)
+                for in_force in await read_programs(connection)
+            ]
+            instants = (*reminders, await next_warning(connection, state))
+        return min((instant for instant in instants if instant is not None), default=None)
 
     async def _look(self) -> tuple[State, Outlets]:
         """Read what is in force; in a new epoch what was waiting is first set aside (O3)."""

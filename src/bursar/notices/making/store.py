@@ -154,6 +154,21 @@ async def read_due_soon(
     return [DueSoon(*row) for row in await _all(connection, "read_due_soon", values)]
 
 
+async def next_due_soon(
+    connection: Connection, program_id: int, after: datetime
+) -> datetime | None:
+    """Tell when the first is due after an instant; None if nobody is."""
+    values = {"program_id": Int4(program_id), "after": after}
+    instant: datetime | None = (await _all(connection, "next_due_soon", values))[0][0]
+    return instant
+
+
+async def next_expiring(connection: Connection, after: datetime) -> datetime | None:
+    """Tell when the first lot expires after an instant; None if none does."""
+    instant: datetime | None = (await _all(connection, "next_expiring", {"after": after}))[0][0]
+    return instant
+
+
 async def note_reminded(connection: Connection, program_id: int, due: Sequence[DueSoon]) -> None:
     """Note of what these have been reminded."""
     values = {

@@ -40,6 +40,13 @@ async def warn(connection: Connection, state: State, outlets: Outlets) -> bool:
     return True
 
 
+async def next_warning(connection: Connection, state: State) -> datetime | None:
+    """Tell when the first is to be warned who need not be yet; None if nobody."""
+    ahead = timedelta(days=state.settings.expiring_days)
+    expires_at = await store.next_expiring(connection, state.now + ahead)
+    return None if expires_at is None else expires_at - ahead
+
+
 def _notices(expiring: Sequence[Expiring], ahead: timedelta) -> list[Notice]:
     """Add up what expires of one asset at one instant, whatever its origin."""
     amounts: dict[tuple[int, int, str, datetime], int] = {}
