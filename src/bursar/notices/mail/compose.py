@@ -4,8 +4,10 @@ A name from the directory or a template's subject may hold anything. What could 
 turn the order of its letters around is taken out before the header is made.
 """
 
+import re
 import unicodedata
 from datetime import datetime
+from email import message_from_bytes
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -22,6 +24,10 @@ _WIRE: Final = SMTP.clone(max_line_length=900)
 """A header as one line: folded, the link in List-Unsubscribe would be encoded and lost."""
 _MAX_NAME: Final = 60
 _MAX_SUBJECT: Final = 200
+
+
+_LOCAL: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.][A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{0,63}")
+_DOMAIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*")
 
 
 class Sender(msgspec.Struct, frozen=True):
@@ -72,31 +78,46 @@ def compose(
         letter["List-Unsubscribe"] = f"<{one_line(unsubscribe_url, 800)}>"
         letter["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     letter["Auto-Submitted"] = "auto-generated"
-    letter["Content-Language"] = language
     letter.set_content(rendered.text, cte="quoted-printable")
     letter.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
+    letter["Content-Language"] = language
     return letter
 
 
+def recipient_of(letter: EmailMessage) -> str:
+    """Say to which address a letter goes, as a server is told it."""
+    [address] = letter["To"].addresses
+    spec: str = address.addr_spec
+    return spec
+
+
 def as_bytes(letter: EmailMessage) -> bytes:
-    """Write a letter as it goes over the wire."""
-    return letter.as_bytes(policy=_WIRE)
+    """Write a letter as it goes over the wire.
+
+    Raises `ValueError` if it then had other headers than were made: nothing should lead there.
+    """
+    written = letter.as_bytes(policy=_WIRE)
+    if message_from_bytes(written).keys() != letter.keys():
+        raise ValueError("a header has become two")
+    return written
 
 
 def one_line(text: str, most: int) -> str:
-    """Take out what ends lines or reorders letters, and all but the first characters."""
+    """Take out what ends lines or reorders letters, and all but the first characters.
+
+    What looks like an encoded word is broken: decoded on its way out, it could end a line.
+    """
     kept = (" " if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") else c for c in text)
     shown = (c for c in kept if unicodedata.category(c) != "Cf" or c == "\u200d")
-    return " ".join("".join(shown).split())[:most].strip()
+    return " ".join("".join(shown).split())[:most].replace("=?", "= ?").strip()
 
 
 def _address(name: str, text: str) -> Address:
     """Read an address; its domain in ASCII, as mail servers know it."""
     local, _, domain = text.rpartition("@")
-    printable = text.isprintable() and not any(c.isspace() for c in text)
-    if not (local and domain and printable) or len(text) > 254 or text.startswith("-"):
+    if not _LOCAL.fullmatch(local) or len(text) > 254 or "@" in domain:
         raise ValueError("not an address")
-    address = Address(name, local, domain.encode("idna").decode("ascii"))
-    if address.username != local or "<" in local or ">" in local:
+    domain = domain.encode("idna").decode("ascii")
+    if not _DOMAIN.fullmatch(domain):
         raise ValueError("not an address")
-    return address
+    return Address(name, local, domain)

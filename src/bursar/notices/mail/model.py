@@ -1,6 +1,7 @@
 """The words of letters: who reads, what was rendered, what is wrong in a template. Pure."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 
@@ -43,3 +44,13 @@ class Failure(msgspec.Struct, frozen=True, order=True):
     file: str
     line: int
     what: str
+
+
+class Bounce(msgspec.Struct, frozen=True):
+    """An address to which nothing is sent any more, by its hash, and what a server said of it."""
+
+    address_hash: str
+    holder_id: int | None
+    status: int
+    bounced_at: datetime
+    detail: str

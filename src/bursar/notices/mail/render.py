@@ -13,15 +13,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import jinja2
 import msgspec
-from jinja2 import FileSystemLoader, TemplateError, TemplateNotFound, TemplateSyntaxError
+from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError
 from jinja2.exceptions import SecurityError
 
 from bursar.notices.kinds import LANGUAGES, OF_OPERATORS
 from bursar.notices.mail.model import Brief, Failure, Reader, Rendered
 from bursar.notices.mail.samples import SAMPLES, sample_reader
-from bursar.notices.mail.sandbox import MAX_OUTPUT, Sandbox, budget
+from bursar.notices.mail.sandbox import MAX_OUTPUT, Folders, Sandbox, budget
 from bursar.notices.mail.wording import words_of
 from bursar.notices.model import Kind
 from bursar.platform.errors import Invalid
@@ -47,11 +46,8 @@ class Texts:
                 setting="BURSAR_TEMPLATES",
             )
         self.directory = directory
-        ours = FileSystemLoader(_OURS)
-        prefixed = jinja2.PrefixLoader({"bursar": ours})
-        theirs = [FileSystemLoader(directory)] if directory is not None else []
-        builtin = jinja2.ChoiceLoader([ours, prefixed])
-        chosen = jinja2.ChoiceLoader([*theirs, ours, prefixed])
+        builtin = Folders(_OURS)
+        chosen = Folders(directory, _OURS) if directory is not None else builtin
         self._rooms = {
             (own, html): Sandbox(builtin if own else chosen, html=html)
             for own in (True, False)
@@ -125,7 +121,7 @@ class Texts:
             with budget():
                 said = "".join(_up_to(MAX_OUTPUT, env.get_template(file).generate(dict(words))))
         except Exception as error:  # noqa: BLE001, RUF100 - whatever a template does is its failure
-            raise _failure(_where(error, file)) from error
+            raise _failure(_where(error, file, str(words["name"]))) from error
         return said
 
     def _strangers(self) -> Iterator[Failure]:
@@ -177,7 +173,7 @@ def _tidy(reader: Reader) -> Reader:
     )
 
 
-def _where(error: Exception, file: str) -> Failure:
+def _where(error: Exception, file: str, name: str) -> Failure:
     """Find the template and the line, and say what is wrong without quoting what people sent."""
     line = 0
     if isinstance(error, TemplateSyntaxError):
@@ -187,12 +183,14 @@ def _where(error: Exception, file: str) -> Failure:
     else:
         trace = error.__traceback__
         while trace is not None:
-            name = trace.tb_frame.f_globals.get("__jinja_template__")
-            if name is not None or trace.tb_frame.f_code.co_filename.endswith((".txt", ".html")):
-                file, line = _name(trace.tb_frame.f_code.co_filename) or file, trace.tb_lineno
+            path = trace.tb_frame.f_code.co_filename
+            if path.endswith((".txt", ".html")):
+                file, line = _name(path), trace.tb_lineno
             trace = trace.tb_next
     said = isinstance(error, TemplateError | TypeError)
     what = str(error) if said else type(error).__name__
+    if name:
+        what = what.replace(name, "…")
     return Failure(file, line, " ".join(what.split())[:_MAX_WHAT])
 
 

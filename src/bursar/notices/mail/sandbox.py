@@ -6,15 +6,25 @@ characters. No method of a value may be called, no filter makes much out of litt
 are not multiplied. What goes beyond raises `SecurityError`, which is a template's failure.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from jinja2 import BaseLoader, StrictUndefined, Template, TemplateSyntaxError, nodes
+from jinja2 import (
+    BaseLoader,
+    Environment,
+    StrictUndefined,
+    Template,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    nodes,
+)
 from jinja2.environment import TemplateModule
 from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS
+from jinja2.loaders import split_template_path
 from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import Namespace
@@ -65,6 +75,44 @@ def budget() -> Iterator[Budget]:
         yield given
     finally:
         _BUDGET.reset(token)
+
+
+class Folders(BaseLoader):
+    """Finds templates in the first folder that has them.
+
+    A file that changes, comes or goes is noticed with the next rendering. Those of the last folder
+    are always found under ``bursar/`` as well.
+    """
+
+    def __init__(self, *folders: Path) -> None:
+        self._folders = folders
+
+    def get_source(
+        self, environment: Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        """Read a template; raises `TemplateNotFound`."""
+        found = self._find(template)
+        if found is None:
+            raise TemplateNotFound(template)
+        stamp = _stamp(found)
+        text = found.read_text("utf-8")
+        return text, str(found), lambda: self._find(template) == found and _stamp(found) == stamp
+
+    def _find(self, template: str) -> Path | None:
+        parts = split_template_path(template)
+        folders = self._folders
+        if parts[:1] == ["bursar"]:
+            parts, folders = parts[1:], folders[-1:]
+        paths = (folder.joinpath(*parts) for folder in folders)
+        return next((path for path in paths if path.is_file()), None)
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        seen = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return (seen.st_ino, seen.st_mtime_ns, seen.st_size)
 
 
 class Sandbox(SandboxedEnvironment):
