@@ -2,12 +2,15 @@
 
 from datetime import time
 
+import msgspec
 import psycopg
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from bursar.economy.compare import compare
 from bursar.economy.model import Change, Economy
-from bursar.economy.parse import parse_applied
+from bursar.economy.parse import parse, parse_applied
 from bursar.economy.service import EconomyService
 from bursar.notices.kinds import OF_HOLDERS
 from bursar.notices.model import Kind, NoticeSettings, QuietHours
@@ -260,3 +263,53 @@ def test_of_an_earlier_file_all_that_is_sound_is_read() -> None:
     assert isinstance(found, Economy)
     assert found.programs["p"].terms.priority == 3
     assert found.programs["p"].amount.fixed == 5
+
+
+# --- whatever stands there ------------------------------------------------------------------
+
+_VALUES = st.recursive(
+    st.sampled_from(
+        [
+            "1",
+            "-1",
+            "true",
+            "''",
+            "'en'",
+            "'22:00'",
+            "'deposit'",
+            "'a@b.example'",
+            "1.5",
+            "nan",
+            "2026-01-01",
+            "07:00:00",
+            "9223372036854775808",
+            "'inbox'",
+            "'low_balance'",
+        ]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+        | st.dictionaries(
+            st.sampled_from(["coins", "en", "from", "until", "below", "channels", "days", "'a b'"]),
+            inner,
+            max_size=3,
+        ).map(lambda d: "{" + ", ".join(f"{k} = {v}" for k, v in d.items()) + "}")
+    ),
+    max_leaves=6,
+)
+_KEYS = (
+    "product send channels language keep_days quiet operators names deposit reminder low_balance"
+)
+
+
+@given(st.dictionaries(st.sampled_from(_KEYS.split()), _VALUES))
+@example({"send": "['low_balance']", "low_balance": "{ below = { coins = 1 } }"})
+def test_whatever_the_values_there_are_settings_or_the_one_error(keys: dict[str, str]) -> None:
+    text = BARE + "[notices]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())
+    try:
+        found: object = parse(text).notices
+    except Invalid as error:
+        found = error.code
+    assert isinstance(found, NoticeSettings) or found == "economy_invalid"
+    if isinstance(found, NoticeSettings):
+        assert msgspec.json.decode(msgspec.json.encode(found), type=NoticeSettings) == found
