@@ -17,7 +17,6 @@ from bursar.platform.errors import Unavailable
 PER_READ: Final = 100
 MOST_OF_A_HOLDER: Final = 5
 MOST: Final = 2_000
-_EVERY_S: Final = 1.0
 _BATCH: Final = 1_000
 _READERS: Final = 2
 """Reads at a time: when a run pays all who listen, other requests still find connections."""
@@ -70,7 +69,7 @@ class Listener:
 class Hub:
     """All who listen in one process; see the module."""
 
-    def __init__(self, inbox: LiveInbox, *, every_s: float = _EVERY_S) -> None:
+    def __init__(self, inbox: LiveInbox, *, every_s: float) -> None:
         self._inbox = inbox
         self._every_s = every_s
         self._listeners: dict[int, list[Listener]] = {}

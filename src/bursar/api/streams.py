@@ -40,8 +40,12 @@ _LAST_WORD_S: Final = 1.0
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How often a silent stream gives a sign, who listens is looked at again; how long it waits."""
+    """How often is looked for news, a sign given in silence, and the listener known again.
 
+    ``blocked_s`` is how long a client may take nothing of what is sent.
+    """
+
+    look_s: float = 1.0
     beat_s: float = 15.0
     check_s: float = 30.0
     blocked_s: float = 30.0
@@ -66,19 +70,19 @@ class Streams:
         *,
         pace: Pace | None = None,
     ) -> None:
-        self.hub = Hub(inbox)
         self._item_of = item_of
         self._access = access
         self._pace = pace or Pace()
+        self._hub = Hub(inbox, every_s=self._pace.look_s)
 
     def stream(self, holder: str, token: str, last_event_id: str | None) -> "Stream":
         """Make the answer to who wants to listen, and may; raises `Invalid` ``last_event_id``."""
         last = None if not last_event_id else _number(last_event_id)
-        return Stream(self.hub, self._item_of, self._access, self._pace, holder, token, last)
+        return Stream(self._hub, self._item_of, self._access, self._pace, holder, token, last)
 
     async def close(self) -> None:
         """Look at inboxes no more."""
-        await self.hub.close()
+        await self._hub.close()
 
 
 class Stream:

@@ -41,6 +41,7 @@ class Telemetry:
             buckets=_BUCKETS,
             registry=self._registry,
         )
+        self._requests = requests
         self._streams = Gauge(
             "bursar_http_streams",
             "Streams of events that are open.",
@@ -66,8 +67,7 @@ class Telemetry:
 
     def begin_stream(self, method: str, route: str, status: int) -> None:
         """Count a stream as it begins; how long it lasts is no request's time."""
-        inc, _ = self._of(method, route, status)
-        inc()
+        self._requests.labels(_known(method), route, str(status)).inc()
         self._streams.labels(route).inc()
 
     def end_stream(self, route: str) -> None:
