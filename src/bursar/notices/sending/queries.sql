@@ -221,32 +221,32 @@ select d.delivery_id, d.notice_id, d.channel, d.kind, d.state, d.attempts, d.tri
  limit %(limit)s;
 
 -- name: read_deliveries_of_holder
--- The same of one holder, by the index of holders.
+-- The same of one holder. Spelled as a range so that no other index has this order.
 select d.delivery_id, d.notice_id, d.channel, d.kind, d.state, d.attempts, d.tries, d.happened_at,
        d.made_at, d.due_at, d.ended_at, d.holder_id, d.endpoint_id, d.dispatch_id, d.address,
        d.note, d.data::text
   from bursar.deliveries d
- where d.holder_id = %(holder_id)s
-   and d.delivery_id < %(below)s
+ where d.holder_id >= %(holder_id)s
+   and (d.holder_id, d.delivery_id) < (%(holder_id)s, %(below)s)
    and (%(channel)s::text is null or d.channel = %(channel)s)
    and (%(state)s::text is null or d.state = %(state)s)
    and (%(kind)s::text is null or d.kind = %(kind)s)
    and (%(endpoint_id)s::integer is null or d.endpoint_id = %(endpoint_id)s)
- order by d.delivery_id desc
+ order by d.holder_id desc, d.delivery_id desc
  limit %(limit)s;
 
 -- name: read_deliveries_of_endpoint
--- The same of one endpoint, by the index of endpoints.
+-- The same of one endpoint, spelled as a range like that of a holder.
 select d.delivery_id, d.notice_id, d.channel, d.kind, d.state, d.attempts, d.tries, d.happened_at,
        d.made_at, d.due_at, d.ended_at, d.holder_id, d.endpoint_id, d.dispatch_id, d.address,
        d.note, d.data::text
   from bursar.deliveries d
- where d.endpoint_id = %(endpoint_id)s and d.endpoint_id > 0
-   and d.delivery_id < %(below)s
+ where d.endpoint_id >= %(endpoint_id)s and d.endpoint_id > 0
+   and (d.endpoint_id, d.delivery_id) < (%(endpoint_id)s, %(below)s)
    and (%(channel)s::text is null or d.channel = %(channel)s)
    and (%(state)s::text is null or d.state = %(state)s)
    and (%(kind)s::text is null or d.kind = %(kind)s)
- order by d.delivery_id desc
+ order by d.endpoint_id desc, d.delivery_id desc
  limit %(limit)s;
 
 -- name: read_deliveries_parked
@@ -330,21 +330,48 @@ with gone as (
 select count(*) from gone;
 
 -- name: read_queues
--- How each channel stands. What stands in held lines is not behind.
+-- How each channel stands. How far it is behind is looked up line by line; what stands in held
+-- lines is not behind.
+with recursive lines as (
+    (select d.channel, d.endpoint_id, coalesce(d.dispatch_id, 0) as dispatch_id
+       from bursar.deliveries d
+      where d.state = 'waiting'
+      order by d.channel, d.endpoint_id, coalesce(d.dispatch_id, 0)
+      limit 1)
+    union all
+    select n.channel, n.endpoint_id, n.dispatch_id
+      from lines l
+     cross join lateral (
+           select d.channel, d.endpoint_id, coalesce(d.dispatch_id, 0) as dispatch_id
+             from bursar.deliveries d
+            where d.state = 'waiting'
+              and (d.channel, d.endpoint_id, coalesce(d.dispatch_id, 0))
+                  > (l.channel, l.endpoint_id, l.dispatch_id)
+            order by d.channel, d.endpoint_id, coalesce(d.dispatch_id, 0)
+            limit 1) n
+), behind as (
+    select l.channel, min(o.due_at) as since
+      from lines l
+      left join bursar.webhook_endpoints e using (endpoint_id)
+      left join bursar.dispatches t on t.dispatch_id = l.dispatch_id
+     cross join lateral (
+           select d.due_at
+             from bursar.deliveries d
+            where d.state = 'waiting' and d.channel = l.channel
+              and d.endpoint_id = l.endpoint_id and coalesce(d.dispatch_id, 0) = l.dispatch_id
+            order by d.due_at
+            limit 1) o
+     where (e.state is null or e.state = 'on') and (t.state is null or t.state <> 'paused')
+     group by l.channel
+)
 select c.channel,
        (select count(*) from bursar.deliveries d
          where d.channel = c.channel and d.state = 'waiting'),
        (select count(*) from bursar.deliveries d
          where d.channel = c.channel and d.state = 'parked'),
-       coalesce((
-           select greatest(extract(epoch from clock_timestamp() - min(d.due_at))::bigint, 0)
-             from bursar.deliveries d
-             left join bursar.webhook_endpoints e using (endpoint_id)
-             left join bursar.dispatches t on t.dispatch_id = d.dispatch_id
-            where d.channel = c.channel and d.state = 'waiting'
-              and (e.state is null or e.state = 'on')
-              and (t.state is null or t.state <> 'paused')), 0)
-  from unnest(array['email', 'webhook']) as c (channel);
+       coalesce(greatest(extract(epoch from clock_timestamp() - b.since)::bigint, 0), 0)
+  from unnest(array['email', 'webhook']) as c (channel)
+  left join behind b on b.channel = c.channel;
 
 -- name: forget_deliveries
 -- Some of what has ended and is old goes, with its attempts.
