@@ -161,15 +161,17 @@ CREATE TABLE bursar.dispatches (
     dispatch_id bigint NOT NULL,
     run_id bigint,
     program_id integer,
-    chunk_no integer DEFAULT '-1'::integer NOT NULL,
+    chunk_no integer DEFAULT 0 NOT NULL,
     holder_id bigint DEFAULT 0 NOT NULL,
     looked bigint DEFAULT 0 NOT NULL,
     made bigint DEFAULT 0 NOT NULL,
     started_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
     period_key text COLLATE pg_catalog."C",
+    phase text NOT NULL COLLATE pg_catalog."C",
     state text NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT dispatches_ended CHECK (((state = ANY (ARRAY['canceled'::text, 'finished'::text])) = (ended_at IS NOT NULL))),
+    CONSTRAINT dispatches_phase_known CHECK ((phase = ANY (ARRAY['awards'::text, 'exclusions'::text, 'holders'::text]))),
     CONSTRAINT dispatches_state_known CHECK ((state = ANY (ARRAY['running'::text, 'paused'::text, 'canceled'::text, 'finished'::text])))
 );
 
@@ -395,6 +397,7 @@ CREATE TABLE bursar.notice_state (
     epoch integer NOT NULL,
     epoch_since timestamp with time zone NOT NULL,
     warned_until timestamp with time zone,
+    warned_holder bigint DEFAULT 0 NOT NULL,
     mail_next_at timestamp with time zone NOT NULL,
     CONSTRAINT notice_state_is_single CHECK (singleton)
 );
@@ -640,6 +643,7 @@ CREATE TABLE bursar.runs (
     approved_by text COLLATE pg_catalog."C",
     finished_at timestamp with time zone,
     note text,
+    told boolean DEFAULT false NOT NULL,
     CONSTRAINT runs_kind_known CHECK ((kind = ANY (ARRAY['scheduled'::text, 'joiners'::text, 'grant'::text, 'revert'::text]))),
     CONSTRAINT runs_state_known CHECK ((state = ANY (ARRAY['waiting'::text, 'running'::text, 'paused'::text, 'canceled'::text, 'finished'::text, 'reverting'::text, 'reverted'::text, 'skipped'::text]))),
     CONSTRAINT runs_within_ceiling CHECK ((given <= ceiling))
@@ -919,7 +923,7 @@ CREATE INDEX acts_subject ON bursar.acts USING btree (subject, act_id);
 
 CREATE UNIQUE INDEX api_key_secrets_current ON bursar.api_key_secrets USING btree (key_id) WHERE (works_until IS NULL);
 
-CREATE INDEX deliveries_due ON bursar.deliveries USING btree (channel, endpoint_id, COALESCE(dispatch_id, (0)::bigint), due_at) WHERE (state = 'waiting'::text);
+CREATE INDEX deliveries_due ON bursar.deliveries USING btree (channel, endpoint_id, due_at) WHERE (state = 'waiting'::text);
 
 CREATE INDEX deliveries_made ON bursar.deliveries USING brin (made_at);
 
@@ -957,7 +961,7 @@ CREATE INDEX house_totals_by_day ON bursar.house_totals USING btree (day);
 
 CREATE INDEX lots_open ON bursar.lots USING btree (holder_id, asset_id) WHERE open;
 
-CREATE INDEX lots_to_expire ON bursar.lots USING btree (expires_at) WHERE (open AND (expires_at IS NOT NULL));
+CREATE INDEX lots_to_expire ON bursar.lots USING btree (expires_at, holder_id) WHERE (open AND (expires_at IS NOT NULL));
 
 CREATE INDEX mail_bounces_of_holder ON bursar.mail_bounces USING btree (holder_id);
 
@@ -994,6 +998,8 @@ CREATE INDEX runs_open ON bursar.runs USING btree (run_id) WHERE (state = ANY (A
 CREATE UNIQUE INDEX runs_period_once ON bursar.runs USING btree (program_id, period_key, generation) WHERE ((kind = 'scheduled'::text) AND (NOT dry_run) AND (state <> ALL (ARRAY['canceled'::text, 'skipped'::text, 'reverting'::text, 'reverted'::text])));
 
 CREATE UNIQUE INDEX runs_reverted_once ON bursar.runs USING btree (target_run) WHERE ((kind = 'revert'::text) AND (state <> 'canceled'::text));
+
+CREATE INDEX runs_untold ON bursar.runs USING btree (run_id) WHERE (NOT told);
 
 CREATE TRIGGER acts_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON bursar.acts FOR EACH STATEMENT EXECUTE FUNCTION bursar.refuse_change();
 

@@ -74,6 +74,8 @@ class Gate:
                 if (allowance := notes.get("allowance")) is not None:
                     headers += rate_headers(allowance)
                 message["headers"] = headers
+                if "stream" in notes:
+                    self._telemetry.begin_stream(scope["method"], _route(notes), status)
             await send(message)
 
         try:
@@ -97,9 +99,13 @@ class Gate:
     def _count(
         self, scope: HTTPScope, notes: Mapping[str, Any], status: int, took_s: float
     ) -> None:
-        route = str(notes.get("path_template", "unknown"))
-        self._telemetry.count(scope["method"], route, status, took_s)
-        if self._access_log or status >= 500 or status == 0 or took_s > _SLOW_S:
+        route, is_stream = _route(notes), "stream" in notes and status != 0
+        if is_stream:
+            self._telemetry.end_stream(route)
+        else:
+            self._telemetry.count(scope["method"], route, status, took_s)
+        slow = took_s > _SLOW_S and not is_stream  # that it takes long is what a stream is for
+        if self._access_log or status >= 500 or status == 0 or slow:
             caller = notes.get("caller")
             _log.info(
                 "request",
@@ -111,6 +117,10 @@ class Gate:
                 actor=caller.actor if caller is not None else None,
                 client=peer[0] if (peer := scope["client"]) else None,
             )
+
+
+def _route(notes: Mapping[str, Any]) -> str:
+    return str(notes.get("path_template", "unknown"))
 
 
 def _has_empty_part(raw_path: bytes) -> bool:

@@ -36,7 +36,7 @@ async def admit(scope: Any, services: Services, scopes: Scopes) -> Caller:
     What they may not do counts as well: who tries all doors is slowed down, and named in the log.
     Raises `Denied` for who is not known or has none of the scopes, `Unavailable` ``rate_limited``.
     """
-    caller = await services.access.authenticate(_credential(scope))
+    caller = await services.access.authenticate(credential_of(scope))
     scope["caller"] = caller
     allowance = await services.limiter.take(_subject(caller), caller.per_minute)
     scope["allowance"] = allowance
@@ -65,7 +65,8 @@ def rate_headers(allowance: Allowance) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def _credential(scope: HTTPScope) -> str:
+def credential_of(scope: HTTPScope) -> str:
+    """Find what a request shows of who sends it; raises `Denied` ``credential_missing``."""
     for name, value in scope["headers"]:
         if name == b"authorization" and value[:7].lower() == _BEARER:
             return value[7:].strip().decode("latin-1")

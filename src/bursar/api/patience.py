@@ -41,7 +41,7 @@ async def patiently(
     ``client_gone`` and ``too_many_long``. The body must have been read.
     """
     doing = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_gone(receive))
+    leaving = asyncio.ensure_future(gone(receive))
     entered = False
     try:
         turnstile.enter()
@@ -63,7 +63,7 @@ async def patiently(
             turnstile.leave()
 
 
-async def _gone(receive: Receive) -> None:
+async def gone(receive: Receive) -> None:
     """Return when the client has gone."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -33,6 +33,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "body_too_large": 413,
     "headers_too_large": 431,
     "rate_limited": 429,
+    "too_many_streams": 429,
 }
 """Where HTTP is more exact than the family."""
 

@@ -21,6 +21,7 @@ from typing import Final
 
 import structlog
 import uvicorn
+from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.config import STARTUP_FAILURE
 
 from bursar.platform.errors import Unavailable
@@ -139,6 +140,9 @@ class Supervisor:
             place.hear()
         for place in self._places:
             code = place.ended()
+            if code is not None:
+                # its streams are open no more
+                mark_process_dead(place.pid)  # type: ignore[no-untyped-call]
             if code is None or self._signals:
                 continue
             _log.warning("process_died", pid=place.pid, code=code)

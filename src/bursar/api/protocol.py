@@ -6,6 +6,8 @@ connection is closed. One look every second at each connection costs its request
 """
 
 import asyncio
+import socket
+from collections.abc import Callable
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import (
@@ -21,6 +23,7 @@ MAX_BYTES: Final = 32 * 1024
 MAX_HEADERS: Final = 100
 _LOOK_S: Final = 1.0
 _LINGER_S: Final = 2.0
+_SILENT_MS: Final = 30_000
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -45,6 +48,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_since: float | None = None
         self._body_since: float | None = None
         self._look: asyncio.TimerHandle | None = None
+        self._stops = False
+        self._ended: Callable[[], None] | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
@@ -59,7 +64,35 @@ class BoundedProtocol(HttpToolsProtocol):
         """Wait no longer."""
         if self._look is not None:
             self._look.cancel()
+        if self.scope is not None:
+            notes: Any = self.scope
+            del notes["line"]  # or they would hold each other
         super().connection_lost(exc)
+
+    def begin_stream(self, ended: Callable[[], None]) -> None:
+        """Prepare for an answer that does not end by itself; ``ended`` is called when it must.
+
+        What the client does not take stops the sending at once, not after so many bytes; and a
+        client from whose side nothing comes back for 30 s is no longer there.
+        """
+        self.transport.set_write_buffer_limits(high=0)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            opened = self.transport.get_extra_info("socket")
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENT_MS)
+        self._ended = ended
+        if self._stops:
+            ended()
+
+    def abort(self) -> None:
+        """Close now, whatever is still to be sent."""
+        self.transport.abort()
+
+    def shutdown(self) -> None:
+        """Answer what was accepted, then close; a stream is ended."""
+        super().shutdown()
+        self._stops = True
+        if self._ended is not None:
+            self._ended()
 
     def data_received(self, data: bytes) -> None:
         """Take what comes, unless it was refused already.
@@ -79,6 +112,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
+        notes: Any = self.scope
+        notes["line"] = self  # for answers that do not end by themselves
         self._head_bytes = 0
         self._in_trailers = False
         self._head_since = self.loop.time()

@@ -7,6 +7,7 @@ from typing import Final, Self
 from bursar.access import Access, Limiter
 from bursar.api.background import Background
 from bursar.api.patience import Turnstile
+from bursar.api.streams import Streams
 from bursar.economy.clock import TestClock
 from bursar.economy.service import EconomyService
 from bursar.holders import Holders
@@ -30,6 +31,8 @@ _READY_S: Final = 2.0
 
 class Services:
     """The capabilities of one economy, as one process of the API uses them."""
+
+    streams: Streams
 
     def __init__(self, ledger: Ledger, doors: Database, settings: Settings) -> None:
         self.settings = settings

@@ -8,6 +8,7 @@ from typing import Final
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     Histogram,
     disable_created_metrics,
     generate_latest,
@@ -40,6 +41,13 @@ class Telemetry:
             buckets=_BUCKETS,
             registry=self._registry,
         )
+        self._streams = Gauge(
+            "bursar_http_streams",
+            "Streams of events that are open.",
+            ["route"],
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
 
         @cache
         def of(
@@ -55,6 +63,16 @@ class Telemetry:
         inc, observe = self._of(method, route, status)
         inc()
         observe(took_s)
+
+    def begin_stream(self, method: str, route: str, status: int) -> None:
+        """Count a stream as it begins; how long it lasts is no request's time."""
+        inc, _ = self._of(method, route, status)
+        inc()
+        self._streams.labels(route).inc()
+
+    def end_stream(self, route: str) -> None:
+        """Take note of a stream's end."""
+        self._streams.labels(route).dec()
 
     def render(self) -> bytes:
         """Write what was counted, by all processes where there are several."""

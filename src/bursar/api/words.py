@@ -67,6 +67,7 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "content is answered as the first time.",
     "If-Match": "The `ETag` that was read; if it has changed since, nothing is done (412).",
     "If-None-Match": "`*`: only what is not there yet is made; else nothing is done (412).",
+    "Last-Event-ID": "The id of the last event that was received; the stream goes on after it.",
     "holder": "The holder, by the app's own id; percent-encoded where it has slashes.",
     "asset": "The asset's code.",
     "hold": "The reference under which the hold was placed.",

@@ -10,12 +10,15 @@ from typing import Final
 
 from bursar.economy.fields import Problems, one_of, suggestion
 from bursar.economy.locate import Path
+from bursar.economy.read_notices import unknown_kind
 from bursar.economy.read_program import BUILT_IN_REASONS
 from bursar.ledger.model import OWN_REFERENCES
+from bursar.notices.kinds import OF_PROGRAMS
+from bursar.notices.model import Kind
 from bursar.platform.errors import Invalid
 from bursar.platform.expressions import Answers, Environment, Expression
 from bursar.programs.facts import FORMULA_FACTS, HOLDER_FACTS
-from bursar.programs.model import Claim, Once, Program
+from bursar.programs.model import Claim, Once, Program, Rolling
 
 MAX_REFERENCE: Final = 196
 """Characters when filled: a wallet takes 200, and what is given anew is marked at the end."""
@@ -55,8 +58,10 @@ def check_programs(
                     f"is that of {other.name}, which gives {other.asset}: programs that pay once "
                     "between them give the same asset",
                 )
+        _check_kinds(program, path, problems)
         if sound:
             _check_reasons(program, path, problems)
+            _check_notices(program, path, problems)
 
 
 def _check_asset(program: Program, path: Path, assets: Collection[str], problems: Problems) -> None:
@@ -104,6 +109,43 @@ def _check_reasons(program: Program, path: Path, problems: Problems) -> None:
         if reason not in known:
             text = f"{reason} is no reason of this program, which has {one_of(known)}"
             problems.add((*path, "keep_reasons"), text + suggestion(reason, known))
+
+
+def _check_kinds(program: Program, path: Path, problems: Problems) -> None:
+    for word in program.terms.notices:
+        if word not in OF_PROGRAMS:
+            text = unknown_kind(word, OF_PROGRAMS, "a program tells")
+            problems.add((*path, "terms", "notices"), text)
+
+
+def _check_notices(program: Program, path: Path, problems: Problems) -> None:
+    """Find kinds that would tell one fact twice, or never anything (N4, P11)."""
+    told, schedule, terms = program.terms.notices, program.schedule, program.terms
+    wrong = {
+        Kind.DEPOSIT: (
+            Kind.REFRESH_DONE in told,
+            "names deposit and refresh_done, which tell the same award: choose one",
+        ),
+        Kind.REFRESH_DONE: (
+            not isinstance(schedule, Rolling),
+            "names refresh_done, which tells of a cycle: needs a schedule of days; others deposit",
+        ),
+        Kind.REFRESH_FAILED: (
+            not program.keep_reasons,
+            "names refresh_failed, and keep_reasons no reason: nothing would ever be told",
+        ),
+        Kind.REMINDER: (
+            isinstance(schedule, Claim | Once),
+            "names reminder, and what is claimed or given once has no day to be reminded of",
+        ),
+        Kind.EXPIRING_SOON: (
+            terms.expires is None and terms.expires_days is None,
+            "names expiring_soon, and what this program gives never expires",
+        ),
+    }
+    for kind, (offends, text) in wrong.items():
+        if kind in told and offends:
+            problems.add((*path, "terms", "notices"), text)
 
 
 def _check_limits(program: Program, path: Path, problems: Problems) -> None:

@@ -1,11 +1,12 @@
 """What one economy changes of another, in words (I7), and which limits it raises (P10). Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
 
 from bursar.economy.model import Change, Difference, Economy
+from bursar.notices.model import Kind, NoticeSettings
 from bursar.programs.model import Program
 
 _LIMITS: Final = ("award", "run", "day", "approve_above")
@@ -31,7 +32,8 @@ def compare(before: Economy | None, after: Economy, versions: Mapping[str, int])
         change = _program(name, old.programs.get(name), after.programs.get(name), versions)
         if change is not None:
             changes.append(change)
-    return changes
+    notices = _notices(old, after)
+    return [*changes, notices] if notices is not None else changes
 
 
 def raised_limits(before: Mapping[str, Program], after: Mapping[str, Program]) -> list[str]:
@@ -58,6 +60,52 @@ def _program(
     if not found:
         return None
     return Change("program", name, "changed", f"{number} begins where what is paid ends", found)
+
+
+def _notices(before: Economy, after: Economy) -> Change | None:
+    """Tell what changes for those who are told something (N5); what programs name is theirs."""
+    kinds = sorted(before.notices.by_kind.keys() | after.notices.by_kind.keys())
+    found = tuple(_differences(_told(before, kinds), _told(after, kinds)))
+    if not found:
+        return None
+    if _says_nothing(after):
+        effect = "only what programs name is told, in the usual ways"
+        return Change("notices", after.name, "removed", effect, found)
+    action: Literal["added", "changed"] = "added" if _says_nothing(before) else "changed"
+    return Change("notices", after.name, action, "counts for notices from now on", found)
+
+
+def _says_nothing(economy: Economy) -> bool:
+    usual = NoticeSettings(product=economy.name, time_zone=economy.time_zone)
+    return economy.notices == usual
+
+
+def _told(economy: Economy, kinds: Sequence[Kind]) -> dict[str, str]:
+    """Spell the table of notices as the file does; the zone is the economy's and told with it.
+
+    Of ``kinds`` the channels are told that they have, their own or those of all.
+    """
+    said = economy.notices
+    flat = {
+        "product": "" if said.product == economy.name else said.product,
+        "send": _word(said.send),
+        "channels": _channels(said.channels),
+        "quiet": f"{said.quiet.start:%H:%M} to {said.quiet.until:%H:%M}" if said.quiet else "",
+        "language": said.language,
+        "keep_days": _word(said.keep_days),
+        "operators": _word(said.operators),
+        "reminder.days": _word(said.reminder_days),
+        "expiring_soon.days": _word(said.expiring_days),
+    }
+    for kind in kinds:
+        flat[f"{kind.value}.channels"] = _channels(said.defaults(kind))
+    _spell(said.below, "low_balance.below.", flat)
+    _spell(said.names, "names.", flat)
+    return flat
+
+
+def _channels(channels: tuple[str, ...]) -> str:
+    return ", ".join(channels) or "none"
 
 
 def _about(economy: Economy | None) -> dict[str, str]:

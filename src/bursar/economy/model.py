@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from bursar.notices.model import NoticeSettings
 from bursar.programs.model import Program
 
 MAX_FILE: Final = 1_000_000
@@ -34,6 +35,7 @@ class Economy(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: bool = False
     assets: dict[str, int] = {}
     programs: dict[str, Program] = {}
+    notices: NoticeSettings = NoticeSettings()
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -47,7 +49,7 @@ class Difference(msgspec.Struct, frozen=True):
 class Change(msgspec.Struct, frozen=True):
     """One thing that a version adds, changes or removes, and what comes of it."""
 
-    what: Literal["economy", "asset", "program"]
+    what: Literal["economy", "asset", "program", "notices"]
     name: str
     action: Literal["added", "changed", "removed"]
     effect: str

@@ -8,6 +8,7 @@ from bursar.economy.check import check_programs
 from bursar.economy.fields import Fields, Problems
 from bursar.economy.locate import Lines
 from bursar.economy.model import MAX_FILE, Economy, Problem
+from bursar.economy.read_notices import read_notices
 from bursar.economy.read_program import read_program, zone
 from bursar.platform.errors import Invalid
 
@@ -26,17 +27,19 @@ def parse(content: bytes | str, file: str = FILE) -> Economy:
 
     ``file`` is its name in the message. Whatever the bytes, there is no other error.
     """
-    text = _decode(content, file)
-    try:
-        tables = tomllib.loads(text)
-    except RecursionError:
-        raise invalid(file, [Problem(1, "", "brackets are nested too deeply")]) from None
-    except ValueError as error:
-        raise invalid(file, [_syntax(error, text)]) from None
-    problems = Problems(Lines(text))
-    economy = _read(tables, problems)
+    economy, problems = _whole(content, file)
     if problems.count:
         raise invalid(file, problems.found, problems.count)
+    return economy
+
+
+def parse_applied(text: str) -> Economy:
+    """Read a text that was in force, and so was sound by the rules of its day.
+
+    What a later release refuses reads as its default, so that books whose file it refuses can still
+    be given another.
+    """
+    economy, _ = _whole(text, FILE)
     return economy
 
 
@@ -47,6 +50,19 @@ def invalid(file: str, problems: list[Problem], count: int | None = None) -> Inv
     if more > 0:
         lines.append(f"{file}: and {more} more")
     return Invalid("economy_invalid", "\n".join(lines), file=file, problems=problems)
+
+
+def _whole(content: bytes | str, file: str) -> tuple[Economy, Problems]:
+    """Read a text and all that is wrong with it; raises where it is no TOML of a sensible size."""
+    text = _decode(content, file)
+    try:
+        tables = tomllib.loads(text)
+    except RecursionError:
+        raise invalid(file, [Problem(1, "", "brackets are nested too deeply")]) from None
+    except ValueError as error:
+        raise invalid(file, [_syntax(error, text)]) from None
+    problems = Problems(Lines(text))
+    return _read(tables, problems), problems
 
 
 def _decode(content: bytes | str, file: str) -> str:
@@ -101,6 +117,7 @@ def _read(tables: dict[str, Any], problems: Problems) -> Economy:
         sandbox = about.flag("sandbox", False)
         about.end()
     assets = _assets(file.table("assets"))
+    notices = read_notices(file.table("notices"), assets, product=name, time_zone=time_zone)
     programs = file.table("programs")
     read = {}
     unsound = set()
@@ -123,6 +140,7 @@ def _read(tables: dict[str, Any], problems: Problems) -> Economy:
         sandbox=sandbox,
         assets={code: scale for code, scale in assets.items() if scale is not None},
         programs=read,
+        notices=notices,
     )
 
 

@@ -1,8 +1,9 @@
-"""What the economy needs of programs: to make them so, to look ahead, and to do what is due."""
+"""What the economy needs of programs, and of notices, to make so what its file says."""
 
 from datetime import datetime
 from typing import Protocol
 
+from bursar.notices.model import NoticeSettings
 from bursar.platform.database import Connection
 from bursar.programs.model import Program
 
@@ -40,6 +41,13 @@ class ProgramBook(Protocol):
 
     async def forecast(self, program: Program) -> Forecast:
         """Tell what the next period of a program, in force or not, would cost today."""
+
+
+class NoticeBook(Protocol):
+    """What the file says of notices, kept within the caller's transaction."""
+
+    async def put(self, connection: Connection, settings: NoticeSettings) -> None:
+        """Put these settings in force."""
 
 
 class DueWork(Protocol):

@@ -14,8 +14,8 @@ from bursar.economy.model import (
     Version,
     VersionState,
 )
-from bursar.economy.parse import FILE, parse
-from bursar.economy.ports import ProgramBook
+from bursar.economy.parse import FILE, parse, parse_applied
+from bursar.economy.ports import NoticeBook, ProgramBook
 from bursar.economy.store import Locked
 from bursar.ledger import Ledger
 from bursar.platform.database import Connection
@@ -29,12 +29,18 @@ _PLANNER: Final = "plan"
 
 
 class EconomyService:
-    """The economy of one database; what it says of programs is made so by ``programs``."""
+    """The economy of one database; what it says of programs is made so by ``programs``.
 
-    def __init__(self, ledger: Ledger, programs: ProgramBook) -> None:
+    ``notices`` is given what it says of notices.
+    """
+
+    def __init__(
+        self, ledger: Ledger, programs: ProgramBook, *, notices: NoticeBook | None = None
+    ) -> None:
         self._ledger = ledger
         self._database = ledger.database
         self._programs = programs
+        self._notices = notices
 
     async def plan(
         self, content: bytes | str, *, file: str = FILE, rename: bool = False, costs: bool = True
@@ -234,6 +240,8 @@ class EconomyService:
             versions[name] = await self._programs.put(
                 connection, program, actor=actor, reason=reason
             )
+        if self._notices is not None:
+            await self._notices.put(connection, economy.notices)
         return versions
 
     async def _try(
@@ -287,7 +295,7 @@ def _check_sandbox(economy: Economy, now: Locked, *, used: bool) -> None:
 async def _in_force(connection: Connection) -> tuple[int, Economy | None]:
     """Read the number and the economy of the version in force."""
     version = await store.read_in_force(connection)
-    return (0, None) if version is None else (version.version, parse(version.text))
+    return (0, None) if version is None else (version.version, parse_applied(version.text))
 
 
 async def _same_text(connection: Connection, digest: str) -> Version | None:
@@ -307,7 +315,7 @@ async def _raises(connection: Connection, economy: Economy, before: Economy | No
     last = dict(before.programs) if before else {}
     for name in economy.programs.keys() - last.keys():
         for text in await store.read_applied_texts(connection, name):
-            if program := parse(text).programs.get(name):
+            if program := parse_applied(text).programs.get(name):
                 last[name] = program
                 break
     return raised_limits(last, economy.programs)

@@ -56,3 +56,10 @@ select h.holder_id
 -- name: highest_holder_id
 -- The largest number in the directory.
 select coalesce(max(holder_id), 0) from bursar.holders;
+
+-- name: read_mailed
+-- In which zone they are, of these people, whom e-mail reaches.
+select h.holder_id, h.time_zone
+  from bursar.holders h
+ where h.holder_id = any (%(holder_ids)s::bigint[])
+   and h.email is not null and h.erased_at is null;

@@ -100,6 +100,12 @@ async def logged_in(connection: Connection, first: int, last: int, day: date) ->
     return {row[0] for row in await fetch(connection, QUERIES.numbered("logged_in"), values)}
 
 
+async def read_mailed(connection: Connection, holder_ids: Sequence[int]) -> dict[int, str | None]:
+    """Read the zones of those whom e-mail reaches; the address itself stays where it is (H4)."""
+    values = {"holder_ids": int8s(holder_ids)}
+    return dict(await fetch(connection, QUERIES.numbered("read_mailed"), values))
+
+
 async def highest_holder_id(connection: Connection) -> int:
     """Tell the largest number in the directory, 0 if it is empty."""
     [(highest,)] = await fetch(connection, QUERIES.numbered("highest_holder_id"))

@@ -32,7 +32,7 @@ from bursar.ledger.posting.batch import Order, Poster
 from bursar.ledger.posting.sweep import sweep
 from bursar.ledger.reading import wallets as reading
 from bursar.ledger.reading.explain import Explanation, explain
-from bursar.ledger.reading.follow import Handler, Lag, follow_once, read_lag
+from bursar.ledger.reading.follow import Handler, Lag, Wanted, follow_once, read_lag
 from bursar.ledger.reading.wallets import Filter, Posting, Total
 from bursar.platform.database import Connection, Database
 from bursar.platform.errors import Conflict, Invalid, Missing
@@ -268,9 +268,16 @@ class Ledger:
         async with self.database.connection() as connection:
             return await reading.read_names(connection, holder_ids)
 
-    async def follow(self, follower: str, handler: Handler, *, postings: int = 100) -> int:
+    async def follow(
+        self,
+        follower: str,
+        handler: Handler,
+        *,
+        postings: int = 100,
+        wanted: Wanted | None = None,
+    ) -> int:
         """Hand the next postings to ``handler`` and move the follower's cursor; see `follow`."""
-        return await follow_once(self.database, follower, handler, postings=postings)
+        return await follow_once(self.database, follower, handler, postings=postings, wanted=wanted)
 
     async def lag(self, follower: str) -> Lag:
         """Tell how far behind a follower is."""

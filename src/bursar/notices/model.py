@@ -179,9 +179,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 def notice_id_of(holder_id: int, fact: str) -> NoticeId:
     """Name a notice after what it tells: the same fact has the same id, however often it is made.
 
-    A UUID of version 8 out of SHA-256, so that an id tells nothing about who else has notices.
+    What is for operators has the holder 0.
     """
-    digest = bytearray(hashlib.sha256(f"bursar:{holder_id}:{fact}".encode()).digest()[:16])
+    return named(f"bursar:{holder_id}:{fact}".encode())
+
+
+def named(content: bytes) -> NoticeId:
+    """Make an id of a content: a UUID of version 8, out of its SHA-256."""
+    digest = bytearray(hashlib.sha256(content).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x80
     digest[8] = digest[8] & 0x3F | 0x80
     return NoticeId(UUID(bytes=bytes(digest)))

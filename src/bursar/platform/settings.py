@@ -27,16 +27,27 @@ Their defaults and bounds are in docs/settings.md.
 | `BURSAR_OPEN_METRICS`       | `on`: /metrics asks for no key                           |
 | `BURSAR_KEY_PER_MINUTE`     | requests a minute of an API key without a rate of its own |
 | `BURSAR_HOLDER_PER_MINUTE`  | requests a minute of a holder, with any number of tokens |
+| `BURSAR_SMTP_URL`           | where e-mail is handed in (N2); none is sent without it  |
+| `BURSAR_MAIL_FROM`          | from whom e-mail comes, a name and an address            |
+| `BURSAR_MAIL_PER_SECOND`    | e-mails a second at most, of all workers together        |
+| `BURSAR_PUBLIC_URL`         | where people reach the API, for links in e-mail          |
+| `BURSAR_TEMPLATES`          | a directory of templates that replace Bursar's own       |
+| `BURSAR_SECRETS_KEY`        | Fernet keys, commas between: secrets are kept encrypted  |
+| `BURSAR_WEBHOOK_NETWORKS`   | private networks that webhooks may reach (N3)            |
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
+from bursar.platform import settings_forms as forms
 from bursar.platform.errors import Invalid
 from bursar.platform.settings_file import with_file
+
+T = TypeVar("T")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,10 +76,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     open_metrics: bool = False
     key_per_minute: int = 600_000
     holder_per_minute: int = 120
+    smtp_url: str | None = None
+    mail_from: str = ""
+    mail_per_second: int = 10
+    public_url: str | None = None
+    templates: Path | None = None
+    secrets_key: tuple[str, ...] = ()
+    webhook_networks: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         where = "server" if self.database_url else str(self.data_dir)
         return f"Settings({where}, keyed={self.checksum_key is not None})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Show no more in a traceback that Rich prints: some fields are secrets."""
+        return [("keyed", self.checksum_key is not None)]
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:
@@ -88,6 +110,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     env = with_file(given, Settings.__struct_fields__)
     data_dir = env.get("BURSAR_DATA_DIR")
     postgres_bin = env.get("BURSAR_POSTGRES_BIN")
+    smtp_url = _formed(env, "BURSAR_SMTP_URL", forms.smtp_url)
     return Settings(
         data_dir=Path(data_dir).expanduser() if data_dir else default_data_dir(env),
         database_url=env.get("BURSAR_DATABASE_URL") or None,
@@ -112,7 +135,26 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         open_metrics=_switch(env, "BURSAR_OPEN_METRICS", on=False),
         key_per_minute=_number(env, "BURSAR_KEY_PER_MINUTE", 600_000, 100_000_000),
         holder_per_minute=_number(env, "BURSAR_HOLDER_PER_MINUTE", 120, 100_000_000),
+        smtp_url=smtp_url,
+        mail_from=_mail_from(env, needed=smtp_url is not None),
+        mail_per_second=_number(env, "BURSAR_MAIL_PER_SECOND", 10, 100_000),
+        public_url=_formed(env, "BURSAR_PUBLIC_URL", forms.public_url),
+        templates=_formed(env, "BURSAR_TEMPLATES", forms.directory),
+        secrets_key=_formed(env, "BURSAR_SECRETS_KEY", forms.fernet_keys),
+        webhook_networks=_formed(env, "BURSAR_WEBHOOK_NETWORKS", forms.networks),
     )
+
+
+def _formed(env: Mapping[str, str], name: str, form: Callable[[str, str | None], T]) -> T:
+    return form(name, env.get(name))
+
+
+def _mail_from(env: Mapping[str, str], *, needed: bool) -> str:
+    name = "BURSAR_MAIL_FROM"
+    said = _formed(env, name, forms.sender)
+    if needed and not said:
+        raise Invalid("setting_invalid", f"with BURSAR_SMTP_URL goes {name}", setting=name)
+    return said
 
 
 def _key(text: str | None) -> bytes | None:

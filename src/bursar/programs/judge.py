@@ -51,6 +51,13 @@ def facts_read(rules: Rules) -> tuple[str, ...]:
     return tuple(sorted({DERIVED.get(n, n.removeprefix("holder.")) for n in names} | {"tier"}))
 
 
+def looks_at_period(rules: Rules) -> bool:
+    """Tell whether the same holder may be judged otherwise in another period."""
+    names = {n for _, e in rules.conditions for n in e.names}
+    names |= rules.formula.names if rules.formula is not None else set()
+    return any(n.startswith("period.") or n in DERIVED for n in names)
+
+
 class Judge:
     """One program in one period; remembers its verdicts."""
 

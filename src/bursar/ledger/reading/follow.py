@@ -48,14 +48,21 @@ class Lag(msgspec.Struct, frozen=True):
 
 
 Handler = Callable[[list[Posted], Connection], Awaitable[None]]
+Wanted = Callable[[Posting], bool]
 
 
 async def follow_once(
-    database: Database, follower: str, handler: Handler, *, postings: int = 100
+    database: Database,
+    follower: str,
+    handler: Handler,
+    *,
+    postings: int = 100,
+    wanted: Wanted | None = None,
 ) -> int:
     """Hand the next postings to ``handler`` and move the cursor; return how many there were.
 
-    At most ``postings`` at a time, 1 to 1,000. If the handler raises, the cursor stays. While
+    At most ``postings`` at a time, 1 to 1,000; of those that are not ``wanted`` nothing is read,
+    and the handler does not see them. If the handler raises, the cursor stays. While
     another process is at it under the same name there is nothing to do here: 0. A handler that
     takes long before it first writes through its connection holds up nobody of another name; but
     a minute without a statement on it ends its transaction, and all of it comes again.
@@ -66,18 +73,23 @@ async def follow_once(
         if turn == [(False,)]:
             return 0
         cursor = await _read_cursor(connection, follower)
-        found, last = await read_after(connection, cursor, postings)
-        if not found:
+        found, last = await read_after(connection, cursor, postings, wanted)
+        if last == cursor:
             return 0
-        await handler(found, connection)
+        shown = [p for p in found if wanted is None or wanted(p.posting)]
+        if shown:
+            await handler(shown, connection)
         await _move(connection, follower, last)
         return len(found)
 
 
 async def read_after(
-    connection: Connection, cursor: Cursor, postings: int
+    connection: Connection, cursor: Cursor, postings: int, wanted: Wanted | None = None
 ) -> tuple[list[Posted], Cursor]:
-    """Read the postings that follow a cursor, and the cursor that follows them."""
+    """Read the postings that follow a cursor, and the cursor that follows them.
+
+    Those that are not wanted come without their entries.
+    """
     rows = await fetch(
         connection,
         QUERIES.numbered("read_new_postings"),
@@ -89,18 +101,22 @@ async def read_after(
         },
     )
     chosen: dict[int, Posting] = {}
+    asked: list[int] = []
     count = 0
     for epoch, xid, posting_id, *rest in rows:
-        if chosen and count + rest[1] > _LARGEST:
-            break
-        chosen[posting_id] = Posting(posting_id, *rest)
-        count += rest[1]
+        posting = Posting(posting_id, *rest)
+        if wanted is None or wanted(posting):
+            if asked and count + posting.entries > _LARGEST:
+                break
+            asked.append(posting_id)
+            count += posting.entries
+        chosen[posting_id] = posting
         cursor = Cursor(epoch, int(xid), posting_id)
-    if not chosen:
-        return [], cursor
-    rows = await fetch(
-        connection, QUERIES.numbered("read_posted_entries"), {"posting_ids": int8s(list(chosen))}
-    )
+    rows = []
+    if asked:
+        rows = await fetch(
+            connection, QUERIES.numbered("read_posted_entries"), {"posting_ids": int8s(asked)}
+        )
     entries: dict[int, list[Entry]] = {posting_id: [] for posting_id in chosen}
     for row in rows:
         entries[row[3]].append(store.entry_of(row))

@@ -246,9 +246,9 @@ async def read_statement(
     (high,) = _cursor(cursor, (MAX_AMOUNT,)) if cursor is not None else (MAX_AMOUNT,)
     low = 0
     if wanted.until is not None:
-        high = min(high, await _last_seq_at(connection, key, _before(wanted.until)))
+        high = min(high, await last_seq_at(connection, key, _before(wanted.until)))
     if wanted.since is not None:
-        low = await _last_seq_at(connection, key, _before(wanted.since))
+        low = await last_seq_at(connection, key, _before(wanted.since))
     values = {
         "holder_id": Int8(key.holder_id),
         "asset_id": Int4(key.asset_id),
@@ -278,7 +278,7 @@ async def read_balance_at(
     By `recorded` it is what the books said then; by `effective` what they would have said had
     everything been known that was later dated back to then.
     """
-    seq = await _last_seq_at(connection, key, instant)
+    seq = await last_seq_at(connection, key, instant)
     values = {
         "holder_id": Int8(key.holder_id),
         "asset_id": Int4(key.asset_id),
@@ -344,7 +344,7 @@ async def read_names(connection: Connection, holder_ids: Collection[int]) -> dic
     return dict(rows)
 
 
-async def _last_seq_at(connection: Connection, key: WalletKey, instant: datetime) -> int:
+async def last_seq_at(connection: Connection, key: WalletKey, instant: datetime) -> int:
     values = {
         "holder_id": Int8(key.holder_id),
         "asset_id": Int4(key.asset_id),

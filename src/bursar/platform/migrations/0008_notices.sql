@@ -11,6 +11,7 @@ create table bursar.notice_state (
     epoch         integer      not null,
     epoch_since   timestamptz  not null,
     warned_until  timestamptz,
+    warned_holder bigint       not null default 0,
     mail_next_at  timestamptz  not null,
     constraint notice_state_pkey      primary key (singleton),
     constraint notice_state_is_single check (singleton)
@@ -76,23 +77,25 @@ create table bursar.notice_reminders (
     constraint notice_reminders_pkey primary key (holder_id, program_id)
 ) with (fillfactor = 70);
 
--- The making of many notices after the fact: of a run, or of a period that is about to begin.
--- What has been looked at is at (chunk_no, holder_id).
+-- The making of many notices at once, in slices: of what a run has given, of whom it has left out,
+-- or of a period that is about to begin. Everything up to (chunk_no, holder_id) has been looked at.
 create table bursar.dispatches (
     dispatch_id  bigint       not null generated always as identity,
     run_id       bigint,
     program_id   integer,
-    chunk_no     integer      not null default -1,
+    chunk_no     integer      not null default 0,
     holder_id    bigint       not null default 0,
     looked       bigint       not null default 0,
     made         bigint       not null default 0,
     started_at   timestamptz  not null,
     ended_at     timestamptz,
     period_key   text         collate "C",
+    phase        text         not null collate "C",
     state        text         not null collate "C",
     constraint dispatches_pkey        primary key (dispatch_id),
     constraint dispatches_of_run      unique (run_id),
     constraint dispatches_of_period   unique (program_id, period_key),
+    constraint dispatches_phase_known check (phase in ('awards', 'exclusions', 'holders')),
     constraint dispatches_state_known check (state in ('running', 'paused', 'canceled', 'finished')),
     constraint dispatches_ended       check ((state in ('canceled', 'finished')) = (ended_at is not null))
 );
@@ -193,6 +196,16 @@ create index mail_bounces_of_holder on bursar.mail_bounces (holder_id);
 -- For whom a notice can say what was due: of a rolling program each holder has a period of their
 -- own. Empty: the run's.
 alter table bursar.run_exclusions add column period_key text collate "C" not null default '';
+
+-- Runs that have ended and of which nothing has been told yet. Those before this migration are past.
+alter table bursar.runs add column told boolean not null default true;
+alter table bursar.runs alter column told set default false;
+create index runs_untold on bursar.runs (run_id) where not told;
+
+-- Warnings go through lots that expire at one instant by holder.
+drop index bursar.lots_to_expire;
+create index lots_to_expire on bursar.lots (expires_at, holder_id)
+    where open and expires_at is not null;
 
 grant usage on all sequences in schema bursar to bursar_service;
 grant select, insert, update, delete on

@@ -9,7 +9,7 @@ from bursar.platform.database import Connection
 from bursar.programs import store as programs
 from bursar.programs.cycles import store
 from bursar.programs.cycles.store import CycleMove, HolderCycle
-from bursar.programs.judge import DERIVED, Judge, Rules
+from bursar.programs.judge import Judge, Rules, looks_at_period
 from bursar.programs.model import AS_ALL, Override, Period, Program, Rolling
 from bursar.programs.references import reference_of
 from bursar.programs.rolling import (
@@ -154,9 +154,7 @@ class _Decision:
         self._judges: dict[datetime | None, Judge] = {}
         self._dues: dict[tuple[object, ...], Dues] = {}
         self._groups: dict[tuple[datetime, datetime], Group] = {}
-        names = {n for _, e in rules.conditions for n in e.names}
-        names |= rules.formula.names if rules.formula is not None else set()
-        self._period_counts = any(n.startswith("period.") or n in DERIVED for n in names)
+        self._period_counts = looks_at_period(rules)
 
     def decide(
         self, one: HolderCycle, facts: tuple[object, ...] | None, override: Override

@@ -234,9 +234,11 @@ select exists (select from bursar.runs r
                   and r.state in ('waiting', 'running', 'paused'));
 
 -- name: move_run
--- A run goes from one state to another, if it is still in one of the first.
+-- A run goes from one state to another, if it is still in one of the first; of one that goes on
+-- there will be more to tell.
 update bursar.runs
-   set state = %(state)s, note = coalesce(%(note)s, note),
+   set state = %(state)s, told = told and %(state)s <> 'running',
+       note = coalesce(%(note)s, note),
        approved_by = coalesce(%(approved_by)s, approved_by),
        ceiling = coalesce(%(ceiling)s, ceiling),
        finished_at = case when %(state)s in ('canceled', 'finished') then bursar.now()

@@ -34,6 +34,9 @@ async def take_back(
         for one in await read_given(connection, *source, f"run_{target}")
         if wanted is None or one.holder_id in wanted
     ]
+    said: dict[str, object] = {"run": run.name, "kind": "compensation", "reverts": f"run_{target}"}
+    if run.program is not None:
+        said |= {"program": run.program, "version": run.version, "period": run.period.key}
     commands = [
         Reverse(
             holder_id=g.holder_id,
@@ -42,7 +45,7 @@ async def take_back(
             policy=run.policy or "clip",
             reference=f"{g.reference}:{run.name}",
             source=run.program,
-            metadata={"run": run.name, "kind": "compensation", "reverts": f"run_{target}"},
+            metadata=said,
         )
         for g in given
     ]

@@ -1,0 +1,1 @@
+"""Notices by e-mail: their texts, the letters made of them, and the server that takes them (N2)."""

@@ -1,0 +1,151 @@
+"""Telling of runs when they have ended, slice by slice, each in one transaction (N5).
+
+While any run is giving credit this waits: notices are never made at the expense of the movement.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from bursar.ledger import Entry, Ledger
+from bursar.ledger.reading.news import read_posted_by
+from bursar.notices.deriving import Source, refresh_failed, source_of, told
+from bursar.notices.making import store
+from bursar.notices.making.placing import Outlets, place
+from bursar.notices.making.reminding import remind_slice
+from bursar.notices.making.store import Untold, Work
+from bursar.notices.model import Kind, Notice
+from bursar.notices.program_kinds import ProgramKinds
+from bursar.notices.store import State, read_state
+from bursar.platform.database import Connection
+from bursar.programs.library import Library
+
+SLICE: Final = 2_000
+
+
+async def begin(connection: Connection, kinds: ProgramKinds, state: State, outlets: Outlets) -> int:
+    """Begin to tell of the runs that have ended; of those that send nothing there is no dispatch.
+
+    Returns how many are begun.
+    """
+    begun = 0
+    untold = await store.take_untold(connection)
+    await kinds.load(connection, map(_source, untold))
+    for run in untold:
+        if _is_told(run, kinds, state, outlets):
+            await store.begin_run(connection, run.run_id)
+            begun += 1
+    return begun
+
+
+def _is_told(run: Untold, kinds: ProgramKinds, state: State, outlets: Outlets) -> bool:
+    if run.dry_run or not outlets.any:
+        return False
+    if state.started_at is None or run.started_at < state.started_at:
+        return False
+    source = _source(run)
+    low = Kind.LOW_BALANCE in state.settings.send
+    return low or bool(state.settings.send if source is None else kinds(source))
+
+
+def _source(run: Untold) -> Source | None:
+    if run.program is None or run.version is None:
+        return None
+    return Source(run.program, run.version)
+
+
+async def do_slice(
+    connection: Connection,
+    ledger: Ledger,
+    library: Library,
+    kinds: ProgramKinds,
+    outlets: Outlets,
+) -> bool:
+    """Do a slice of a dispatch, in the caller's transaction; False if there is none to be done."""
+    if await store.any_running(connection):
+        return False
+    work = await store.claim(connection)
+    if work is None:
+        return False
+    state = await read_state(connection)
+    if work.phase == "holders":
+        await remind_slice(connection, library, state, outlets, work)
+    elif work.phase == "exclusions":
+        await _tell_left_out(connection, kinds, state, outlets, work)
+    else:
+        await _tell_awards(connection, ledger, kinds, state, outlets, work)
+    return True
+
+
+async def _tell_awards(
+    connection: Connection,
+    ledger: Ledger,
+    kinds: ProgramKinds,
+    state: State,
+    outlets: Outlets,
+    work: Work,
+) -> None:
+    """Tell of some of what one chunk gave; after the last chunk come those who were left out."""
+    run_id = work.run_id or 0
+    # a holder number above 0 says that the chunk itself is not done with
+    first = work.chunk_no if work.holder_id else work.chunk_no + 1
+    found = await store.next_chunk(connection, run_id, first)
+    if found is None:
+        after = work._replace(phase="exclusions", holder_id=0)
+        await store.advance(connection, after, looked=0, made=0)
+        return
+    chunk_no, epoch, xid = found
+    done = work.holder_id if chunk_no == work.chunk_no else 0
+    entries = await read_posted_by(connection, epoch, xid, f"run_{run_id}", after=done, limit=SLICE)
+    made = await place(
+        connection,
+        state,
+        outlets,
+        await _told(connection, ledger, kinds, state, entries),
+        dispatch_id=work.dispatch_id,
+        run=f"run_{run_id}",
+    )
+    last = entries[-1].holder_id if len(entries) >= SLICE else 0
+    after = work._replace(chunk_no=chunk_no, holder_id=last)
+    await store.advance(connection, after, looked=len(entries), made=made)
+
+
+async def _told(
+    connection: Connection,
+    ledger: Ledger,
+    kinds: ProgramKinds,
+    state: State,
+    entries: Sequence[Entry],
+) -> list[Notice]:
+    assets: dict[int, str] = {asset.asset_id: asset.code for asset in await ledger.assets(tx=connection)}
+    await kinds.load(connection, map(source_of, entries))
+    return [
+        notice
+        for entry in entries
+        for notice in told(entry, assets[entry.asset_id], state.settings, kinds)
+    ]
+
+
+async def _tell_left_out(
+    connection: Connection, kinds: ProgramKinds, state: State, outlets: Outlets, work: Work
+) -> None:
+    """Tell some of those whom the run has left out for a reason that is kept; then it is over."""
+    left_out = await store.read_left_out(connection, work.run_id or 0, work.holder_id, SLICE)
+    await kinds.load(connection, (Source(x.program, x.version) for x in left_out))
+    notices = [
+        refresh_failed(x.holder_id, x.program, x.period, asset=x.asset, reason=x.reason, at=x.at)
+        for x in left_out
+        if Kind.REFRESH_FAILED in kinds(Source(x.program, x.version))
+    ]
+    made = await place(
+        connection,
+        state,
+        outlets,
+        notices,
+        dispatch_id=work.dispatch_id,
+        run=f"run_{work.run_id}",
+    )
+    if left_out:
+        after = work._replace(holder_id=left_out[-1].holder_id)
+        await store.advance(connection, after, looked=len(left_out), made=made)
+    if len(left_out) < SLICE:
+        await store.finish(connection, work.dispatch_id)

@@ -1,0 +1,158 @@
+-- Making notices: where they can go, and which runs and periods are being told of.
+
+-- name: read_endpoints
+-- Where machines listen; who has gone for good is sent nothing more.
+select e.endpoint_id, e.kinds
+  from bursar.webhook_endpoints e
+ where e.removed_at is null and (e.state = 'on' or e.why <> 'gone')
+ order by e.endpoint_id;
+
+-- name: any_running
+-- Whether credit is being given by a run just now.
+select exists (select from bursar.runs r where r.state = 'running');
+
+-- name: take_untold
+-- Runs that have ended and are not told of yet, in the order in which they were made.
+update bursar.runs r
+   set told = true
+ where r.run_id in (
+       select u.run_id from bursar.runs u
+        where not u.told and u.state not in ('waiting', 'running', 'paused')
+        order by u.run_id
+        limit 100
+          for update skip locked)
+returning r.run_id, r.kind, r.dry_run, r.started_at, r.version,
+          (select p.name from bursar.programs p where p.program_id = r.program_id);
+
+-- name: begin_run
+-- A run is told of; one that has gone on after it was told of, once more.
+insert into bursar.dispatches (run_id, started_at, phase, state)
+values (%(run_id)s, bursar.now(), 'awards', 'running')
+    on conflict (run_id) do update
+   set phase = 'awards', holder_id = 0, ended_at = null,
+       state = case bursar.dispatches.state when 'paused' then 'paused' else 'running' end
+ where bursar.dispatches.state <> 'canceled';
+
+-- name: begin_period
+-- Everybody is reminded of a period, once.
+insert into bursar.dispatches (program_id, period_key, started_at, phase, state)
+values (%(program_id)s, %(period_key)s, bursar.now(), 'holders', 'running')
+    on conflict (program_id, period_key) do nothing;
+
+-- name: claim
+-- A dispatch to do a slice of, held until the transaction ends.
+select d.dispatch_id, d.run_id, d.program_id, d.period_key, d.phase, d.chunk_no, d.holder_id
+  from bursar.dispatches d
+ where d.state = 'running'
+ order by d.dispatch_id
+ limit 1
+   for no key update skip locked;
+
+-- name: advance
+-- So far everything has been looked at.
+update bursar.dispatches
+   set phase = %(phase)s, chunk_no = %(chunk_no)s, holder_id = %(holder_id)s,
+       looked = looked + %(looked)s, made = made + %(made)s
+ where dispatch_id = %(dispatch_id)s;
+
+-- name: finish
+-- Everything has been looked at.
+update bursar.dispatches
+   set state = 'finished', ended_at = bursar.now()
+ where dispatch_id = %(dispatch_id)s;
+
+-- name: next_chunk
+-- The chunk of a run to be told of next, with the transaction that gave it.
+select c.chunk_no, c.epoch, c.xid::text
+  from bursar.run_chunks c
+ where c.run_id = %(run_id)s and c.chunk_no >= %(from)s
+   and c.done_at is not null and c.xid is not null
+ order by c.chunk_no
+ limit 1;
+
+-- name: read_left_out
+-- Whom a run has left out for a reason that its program keeps, after one of them.
+select x.holder_id, p.name, r.version, coalesce(nullif(x.period_key, ''), r.period_key), r.asset,
+       x.reason, r.started_at
+  from bursar.run_exclusions x
+  join bursar.runs r using (run_id)
+  join bursar.programs p using (program_id)
+ where x.run_id = %(run_id)s and x.holder_id > %(after)s
+ order by x.holder_id
+ limit %(limit)s;
+
+-- name: read_due_soon
+-- Who is due soon in a rolling program and has not been reminded of it.
+select c.holder_id, c.due_at
+  from bursar.program_cycles c
+  left join bursar.notice_reminders n
+         on n.holder_id = c.holder_id and n.program_id = c.program_id
+ where c.program_id = %(program_id)s
+   and c.look_at > %(now)s and c.look_at <= %(until)s and c.look_at = c.due_at
+   and n.due_at is distinct from c.due_at
+ order by c.look_at
+ limit %(limit)s;
+
+-- name: note_reminded
+-- These have been reminded, or need not be.
+insert into bursar.notice_reminders (holder_id, program_id, due_at)
+select u.holder_id, %(program_id)s, u.due_at
+  from unnest(%(holder_ids)s::bigint[], %(dues)s::timestamptz[]) as u (holder_id, due_at)
+ order by u.holder_id
+    on conflict (holder_id, program_id) do update set due_at = excluded.due_at;
+
+-- name: lock_warned
+-- Up to which lot holders have been warned, held until the transaction ends; null if never.
+select s.warned_until, s.warned_holder from bursar.notice_state s for no key update;
+
+-- name: read_expiring
+-- Lots that are about to expire, after one of them: what each holder loses of an asset at once.
+select l.expires_at, l.holder_id, l.asset_id, a.code, l.origin, sum(l.remaining)::bigint
+  from (select x.expires_at, x.holder_id, x.asset_id, x.origin, x.remaining
+          from bursar.lots x
+         where x.open and (x.expires_at, x.holder_id) > (%(since)s, %(after)s)
+           and x.expires_at <= %(until)s
+         order by x.expires_at, x.holder_id
+         fetch first %(limit)s rows with ties) l
+  join bursar.assets a using (asset_id)
+ group by 1, 2, 3, 4, 5
+ order by 1, 2, 3;
+
+-- name: set_warned
+-- Up to this lot holders have been warned.
+update bursar.notice_state set warned_until = %(until)s, warned_holder = %(holder_id)s;
+
+-- name: read_alerts
+-- What operators should know and what has come up since.
+select a.alert_id, a.kind, a.subject, a.message, a.raised_at
+  from bursar.operator_alerts a
+ where a.resolved_at is null and a.raised_at >= %(since)s
+ order by a.alert_id;
+
+-- name: read_dispatches
+-- Dispatches, the newest first, with how many holders each is about.
+select d.dispatch_id, d.run_id, p.name, d.period_key, d.state, d.looked, d.made, d.started_at,
+       d.ended_at,
+       case when d.run_id is null then (select max(h.holder_id) from bursar.holders h)
+            else (select sum(c.awarded) from bursar.run_chunks c where c.run_id = d.run_id)
+                 + (select count(*) from bursar.run_exclusions x where x.run_id = d.run_id)
+            end::bigint,
+       (select count(*) from bursar.deliveries v
+         where v.dispatch_id = d.dispatch_id and v.state = 'sent'),
+       (select count(*) from bursar.deliveries v
+         where v.dispatch_id = d.dispatch_id and v.state = 'waiting')
+  from bursar.dispatches d
+  left join bursar.runs r using (run_id)
+  left join bursar.programs p on p.program_id = coalesce(d.program_id, r.program_id)
+ where (d.dispatch_id < %(before)s and %(dispatch_id)s::bigint is null)
+    or d.dispatch_id = %(dispatch_id)s
+ order by d.dispatch_id desc
+ limit %(limit)s;
+
+-- name: move
+-- A dispatch goes from one state to another, if it is still in one of the first.
+update bursar.dispatches
+   set state = %(state)s,
+       ended_at = case when %(state)s = 'canceled' then bursar.now() end
+ where dispatch_id = %(dispatch_id)s and state = any (%(from_states)s::text[])
+returning 1;

@@ -1,0 +1,1 @@
+"""Webhooks: what machines are told, signed as Standard Webhooks says (N3)."""
