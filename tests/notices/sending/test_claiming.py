@@ -305,8 +305,9 @@ async def test_what_goes_to_an_endpoint_that_is_gone_is_dropped(
 
 def dispatch(owner: psycopg.Connection, state: str) -> int:
     row = owner.execute(
-        "insert into bursar.dispatches (started_at, ended_at, state)"
-        " values (now(), case when %(s)s in ('canceled', 'finished') then now() end, %(s)s)"
+        "insert into bursar.dispatches (started_at, ended_at, phase, state)"
+        " values (now(), case when %(s)s in ('canceled', 'finished') then now() end, 'awards',"
+        " %(s)s)"
         " returning dispatch_id",
         {"s": state},
     ).fetchone()

@@ -330,8 +330,8 @@ with gone as (
 select count(*) from gone;
 
 -- name: read_queues
--- How each channel stands. How far it is behind is looked up line by line; what stands in held
--- lines is not behind.
+-- How each channel stands, counted to a limit. How far it is behind is looked up line by line; what
+-- stands in held lines is not behind.
 with recursive lines as (
     (select d.channel, d.endpoint_id, coalesce(d.dispatch_id, 0) as dispatch_id
        from bursar.deliveries d
@@ -365,10 +365,10 @@ with recursive lines as (
      group by l.channel
 )
 select c.channel,
-       (select count(*) from bursar.deliveries d
-         where d.channel = c.channel and d.state = 'waiting'),
-       (select count(*) from bursar.deliveries d
-         where d.channel = c.channel and d.state = 'parked'),
+       (select count(*) from (select from bursar.deliveries d
+         where d.channel = c.channel and d.state = 'waiting' limit %(limit)s) as w),
+       (select count(*) from (select from bursar.deliveries d
+         where d.channel = c.channel and d.state = 'parked' limit %(limit)s) as w),
        coalesce(greatest(extract(epoch from clock_timestamp() - b.since)::bigint, 0), 0)
   from unnest(array['email', 'webhook']) as c (channel)
   left join behind b on b.channel = c.channel;
