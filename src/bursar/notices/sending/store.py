@@ -20,6 +20,7 @@ from bursar.notices.model import (
 )
 from bursar.notices.sending.backoff import MOST_TRIES, Verdict, given_up
 from bursar.notices.sending.model import (
+    COUNTED_TO,
     Claim,
     Claimed,
     GivenUp,
@@ -156,9 +157,13 @@ async def give_back(connection: Connection, delivery: Delivery) -> None:
     await _all(connection, "give_back", values)
 
 
-async def park_waiting(connection: Connection, note: str) -> int:
-    """Park everything that waits; returns how much."""
-    return await _count(connection, "park_waiting", {"note": note})
+async def park_waiting(connection: Connection) -> int:
+    """Park all that waits, in the transaction that takes note of a restore; returns how much.
+
+    It may have been sent between the backup and the restore, and nothing is sent a second time
+    (O3). `release` sends it after all.
+    """
+    return await _count(connection, "park_waiting", {"note": RESTORED})
 
 
 async def read_page(
@@ -239,7 +244,7 @@ async def release(connection: Connection, channel: Channel, note: str) -> int:
 
 async def read_queues(connection: Connection) -> tuple[Queue, ...]:
     """Read how the queue of each channel stands."""
-    rows = await _all(connection, "read_queues")
+    rows = await _all(connection, "read_queues", {"limit": Int4(COUNTED_TO)})
     return tuple(
         Queue(channel=Channel(row[0]), waiting=row[1], parked=row[2], behind_s=row[3])
         for row in rows
