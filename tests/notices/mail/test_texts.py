@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from bursar.notices.mail.render import Texts
 from bursar.notices.mail.samples import SAMPLES, sample_reader
 from bursar.notices.model import Kind
 from bursar.platform.errors import Broken
+from tests.notices.mail.letters import write_all
 
 TEXTS = Texts()
 EVERY = [(kind, language) for kind in Kind for language in LANGUAGES]
@@ -200,5 +202,11 @@ def test_data_that_no_text_can_say_is_a_bug_and_said_so(said: dict[str, Any]) ->
     assert caught.value.code == "notice_data"
 
 
-def test_there_is_no_text_for_nothing() -> None:
+def test_every_kind_has_an_example() -> None:
     assert SAMPLES.keys() == set(Kind)
+
+
+def test_all_letters_can_be_written_out_for_a_look(tmp_path: Path) -> None:
+    written = write_all(tmp_path)
+    assert len(written) == 2 * len(EVERY)
+    assert all(path.read_text("utf-8").strip() for path in written)
