@@ -176,6 +176,34 @@ def test_control_characters_do_not_get_through() -> None:
     assert "\n" not in done.subject
 
 
+def test_no_word_can_end_a_block() -> None:
+    evil = "a\x1eb\r\nc"
+    reader = msgspec.structs.replace(
+        sample_reader("en"), name=evil, product=evil, names={"coins": {"en": evil}}
+    )
+    done = TEXTS.render(Kind.CORRECTED, {**SAMPLES[Kind.CORRECTED], "reference": evil}, reader)
+    assert done.subject == "Correction: −2,000 a b c"
+    assert "Hello a b c," in done.text
+
+
+def test_a_message_keeps_its_paragraphs() -> None:
+    done = render(Kind.FAILURE_SUMMARY, message="first\n\nsecond")
+    assert done.summary == "first second"
+    assert "first\n\nsecond\n\n" in done.text
+
+
+def test_a_number_is_not_torn_apart() -> None:
+    reader = msgspec.structs.replace(sample_reader("de"), locale="de-CH")
+    data = {**SAMPLES[Kind.DEPOSIT], "balance": -1_234_567}
+    assert "-1’234’567 Münzen" in TEXTS.render(Kind.DEPOSIT, data, reader).text
+
+
+def test_our_own_words_speak_english_to_a_language_that_is_not_ours() -> None:
+    data, reader = SAMPLES[Kind.DEPOSIT], sample_reader("fr")
+    done = TEXTS.render(Kind.DEPOSIT, data, reader, builtin=True)
+    assert done.subject.startswith("You have received")
+
+
 def test_a_subject_has_an_end() -> None:
     done = render(Kind.OPERATOR_ALERT, subject="x" * 5_000)
     assert len(done.subject) == 200
