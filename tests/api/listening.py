@@ -48,6 +48,7 @@ class Contents(msgspec.Struct):
     holders: dict[str, dict[int, bool]] = {}
     away: bool = False
     broken: bool = False
+    unreadable: bool = False
     padding: int = 0
 
 
@@ -84,6 +85,9 @@ class FileInbox:
 
     async def since(self, holder_id: int, number: int, *, limit: int) -> list[InboxNotice]:
         contents = self._read()
+        if contents.unreadable:
+            self._path.with_suffix(".tried").touch()
+            raise Unavailable("database_unavailable", "away just now, for a test")
         if contents.broken:
             raise ValueError("broken, for a test")
         after = sorted(one for one in self._of(holder_id) if one > number)[:limit]

@@ -436,6 +436,17 @@ def test_streams_outlast_a_database_that_is_away(own: tuple[str, Inbox, Path]) -
         assert client.next().id == "1"
 
 
+def test_news_that_could_not_be_read_is_read_when_it_can_be(own: tuple[str, Inbox, Path]) -> None:
+    url, inbox, log = own
+    with serving(url, inbox, log) as one, listen(one.url, token_of(url, "maria")) as client:
+        client.next()
+        inbox.contents.unreadable = True
+        inbox.put("maria", 1)
+        wait_for(inbox.path.with_suffix(".tried").exists, "a try to read")
+        inbox.write(unreadable=False)
+        assert client.next().id == "1"
+
+
 def test_what_nobody_foresaw_ends_the_stream_and_is_in_the_log(
     own: tuple[str, Inbox, Path],
 ) -> None:
