@@ -9,10 +9,9 @@ import psycopg
 import pytest
 
 from bursar.notices.model import Channel, DeliveryState, Kind, Outcome
-from bursar.notices.sending import store
 from bursar.notices.sending.model import COUNTED_TO, Queue, WantedDeliveries
 from bursar.notices.sending.sender import Sender
-from bursar.notices.sending.service import Deliveries
+from bursar.notices.sending.service import Deliveries, on_new_epoch
 from bursar.platform.database import Database
 from bursar.platform.errors import BursarError, Conflict, Invalid, Missing, Rejected
 from bursar.trail import Trail
@@ -351,7 +350,7 @@ async def test_after_a_restore_nothing_that_waited_is_sent_until_it_is_released(
     await send(pool)
     await add(pool, mail("waiting"), hook(endpoint(), "hook"), mail("x", parked_note="refused"))
     async with pool.transaction() as connection:
-        assert await store.park_waiting(connection) == 2
+        assert await on_new_epoch(connection) == 2
     assert (await send(pool)).facts() == []
     assert (await send(pool, WEBHOOK)).facts() == []
     assert look(owner, "state, note") == [
@@ -375,7 +374,7 @@ async def test_what_was_under_way_when_the_books_were_restored_is_parked_too(
     sending = asyncio.create_task(Sender(pool, FakeCarrier(EMAIL, gate), lanes=1).send_due())
     await gate.until(1)
     async with pool.transaction() as connection:
-        assert await store.park_waiting(connection) == 2
+        assert await on_new_epoch(connection) == 2
     assert look(owner, "state, leased_until") == [("parked", None)] * 2
     gate.opened.set()
     assert await sending == 1

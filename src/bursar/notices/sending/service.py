@@ -7,7 +7,7 @@ from typing import Final
 from bursar.notices.model import Channel, Delivery, Kind
 from bursar.notices.sending import store
 from bursar.notices.sending.model import DeliveryDetail, Ended, Queue, WantedDeliveries
-from bursar.platform.database import Database
+from bursar.platform.database import Connection, Database
 from bursar.platform.errors import Conflict, Invalid, Missing, Rejected
 from bursar.platform.pages import Page, check_limit, place_of
 from bursar.platform.voice import check_voice
@@ -169,6 +169,15 @@ class Deliveries:
         ):
             gone += taken
         return gone
+
+
+async def on_new_epoch(connection: Connection) -> int:
+    """Park all that waits, in the transaction that takes note of a restore; returns how much.
+
+    It may have been sent between the backup and the restore, and nothing is sent a second time
+    (O3). `Deliveries.release` sends it after all.
+    """
+    return await store.park_waiting(connection, store.RESTORED)
 
 
 def _known(delivery_id: int) -> int:

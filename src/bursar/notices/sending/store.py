@@ -157,13 +157,9 @@ async def give_back(connection: Connection, delivery: Delivery) -> None:
     await _all(connection, "give_back", values)
 
 
-async def park_waiting(connection: Connection) -> int:
-    """Park all that waits, in the transaction that takes note of a restore; returns how much.
-
-    It may have been sent between the backup and the restore, and nothing is sent a second time
-    (O3). `release` sends it after all.
-    """
-    return await _count(connection, "park_waiting", {"note": RESTORED})
+async def park_waiting(connection: Connection, note: str) -> int:
+    """Park all that waits; returns how much."""
+    return await _count(connection, "park_waiting", {"note": note})
 
 
 async def read_page(
