@@ -13,6 +13,7 @@ NAMES = (
     "run",
     "run_scale",
     "tick",
+    "notices",
     "import",
     "http_single",
     "http_bulk",

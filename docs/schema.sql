@@ -119,6 +119,11 @@ CREATE TABLE bursar.deliveries (
     address text DEFAULT ''::text NOT NULL,
     note text DEFAULT ''::text NOT NULL,
     data json NOT NULL,
+    line bigint GENERATED ALWAYS AS (COALESCE(dispatch_id, (
+CASE address
+    WHEN ''::text THEN 0
+    ELSE '-1'::integer
+END)::bigint)) STORED NOT NULL,
     CONSTRAINT deliveries_channel_known CHECK ((channel = ANY (ARRAY['email'::text, 'webhook'::text]))),
     CONSTRAINT deliveries_ended CHECK (((state = 'waiting'::text) = (ended_at IS NULL))),
     CONSTRAINT deliveries_state_known CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'parked'::text, 'dropped'::text]))),
@@ -923,7 +928,7 @@ CREATE INDEX acts_subject ON bursar.acts USING btree (subject, act_id);
 
 CREATE UNIQUE INDEX api_key_secrets_current ON bursar.api_key_secrets USING btree (key_id) WHERE (works_until IS NULL);
 
-CREATE INDEX deliveries_due ON bursar.deliveries USING btree (channel, endpoint_id, COALESCE(dispatch_id, (0)::bigint), due_at) WHERE (state = 'waiting'::text);
+CREATE INDEX deliveries_due ON bursar.deliveries USING btree (channel, endpoint_id, line, due_at) WHERE (state = 'waiting'::text);
 
 CREATE INDEX deliveries_made ON bursar.deliveries USING brin (made_at);
 

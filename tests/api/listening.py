@@ -23,13 +23,16 @@ from litestar.types import ASGIApp
 
 from bursar.api import app
 from bursar.api.app import application, behind_gate
-from bursar.api.hub import PER_READ, Tip
+from bursar.api.hub import Tip
 from bursar.api.routes import inbox_events
 from bursar.api.server import run_server
 from bursar.api.services import Services
 from bursar.api.streams import Pace, Streams
+from bursar.notices.inbox.service import Inboxes
 from bursar.notices.model import InboxNotice, Kind, NoticeId
+from bursar.notices.program_kinds import ProgramKinds
 from bursar.platform.errors import Missing, Unavailable
+from bursar.platform.pages import Page
 from bursar.platform.settings import Settings, load_settings
 from tests.support.running import Running, children, free_port
 
@@ -45,6 +48,7 @@ class Contents(msgspec.Struct):
     holders: dict[str, dict[int, bool]] = {}
     away: bool = False
     broken: bool = False
+    unreadable: bool = False
     padding: int = 0
 
 
@@ -63,26 +67,33 @@ class FileInbox:
     def _of(self, holder_id: int) -> dict[int, bool]:
         return list(self._read().holders.values())[holder_id - 1]
 
-    async def find(self, holder: str) -> int:
+    async def number_of(self, holder: str) -> int:
         holders = list(self._read().holders)
         if holder not in holders:
             raise Missing("holder_unknown", f"there is no holder {holder!r}", holder=holder)
         return holders.index(holder) + 1
 
     async def tips(self, holder_ids: Sequence[int]) -> dict[int, Tip]:
-        return {one: (max(self._of(one), default=0), await self.unread(one)) for one in holder_ids}
+        return {
+            one: (max(self._of(one), default=0), await self.unread_of(one)) for one in holder_ids
+        }
 
-    async def newest(self, holder_id: int) -> int:
-        return max(self._of(holder_id), default=0)
+    async def page(self, holder: str, *, limit: int) -> Page[InboxNotice]:
+        number = await self.number_of(holder)
+        newest = sorted(self._of(number), reverse=True)[:limit]
+        return Page(tuple(notice(number, one) for one in newest), None)
 
-    async def since(self, holder_id: int, number: int) -> list[InboxNotice]:
+    async def since(self, holder_id: int, number: int, *, limit: int) -> list[InboxNotice]:
         contents = self._read()
+        if contents.unreadable:
+            self._path.with_suffix(".tried").touch()
+            raise Unavailable("database_unavailable", "away just now, for a test")
         if contents.broken:
             raise ValueError("broken, for a test")
-        after = sorted(one for one in self._of(holder_id) if one > number)[:PER_READ]
+        after = sorted(one for one in self._of(holder_id) if one > number)[:limit]
         return [notice(holder_id, one, "x" * contents.padding) for one in after]
 
-    async def unread(self, holder_id: int) -> int:
+    async def unread_of(self, holder_id: int) -> int:
         return sum(not read for read in self._of(holder_id).values())
 
 
@@ -104,12 +115,13 @@ def item_of(found: InboxNotice) -> object:
     return {"number": found.number, "kind": found.kind, **found.data}
 
 
-def make(url: str, inbox: Path, pace: Pace, settings: Settings) -> ASGIApp:
-    """Make the application with the inbox and its endpoint."""
+def make(url: str, inbox: Path | None, pace: Pace, settings: Settings) -> ASGIApp:
+    """Make the application with its endpoint, and the file for an inbox or the ledger's own."""
 
     async def open_services() -> Services:
         opened = await Services.open(url, settings)
-        opened.streams = Streams(FileInbox(inbox), item_of, opened.access, pace=pace)
+        found = FileInbox(inbox) if inbox else Inboxes(opened.ledger, ProgramKinds())
+        opened.streams = Streams(found, item_of, opened.access, pace=pace)
         return opened
 
     app.ROUTES.extend(inbox_events.ROUTES)
@@ -191,14 +203,22 @@ class Client:
 
 @contextmanager
 def serving(
-    url: str, inbox: Inbox, log: Path, *, pace: Pace = QUICK, **settings: object
+    url: str, inbox: Inbox | None, log: Path, *, pace: Pace = QUICK, **settings: object
 ) -> Iterator[Running]:
     """Serve the inbox until the block ends."""
     port = free_port()
     wanted = {"holder_per_minute": 1_000_000, "open_metrics": "on", "log_json": "on", **settings}
     named = {f"BURSAR_{name.upper()}": str(value) for name, value in wanted.items()}
     told = msgspec.json.encode(pace).decode()
-    command = [sys.executable, "-m", __name__, url, str(inbox.path), told, str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        __name__,
+        url,
+        str(inbox.path) if inbox else "",
+        told,
+        str(port),
+    ]
     with log.open("wb") as file:
         process = subprocess.Popen(command, env=os.environ | named, stderr=file, cwd=ROOT)
     one = Running(process, port, log)
@@ -227,4 +247,5 @@ if __name__ == "__main__":
     given_url, given_inbox, given_pace, given_port = sys.argv[1:5]
     settings_ = load_settings({**os.environ, "BURSAR_PORT": given_port})
     pace_ = msgspec.json.decode(given_pace, type=Pace)
-    run_server(partial(make, given_url, Path(given_inbox), pace_, settings_), settings_)
+    inbox_ = Path(given_inbox) if given_inbox else None
+    run_server(partial(make, given_url, inbox_, pace_, settings_), settings_)

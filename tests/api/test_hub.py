@@ -10,6 +10,7 @@ from bursar.api import hub as module
 from bursar.api.hub import MOST_OF_A_HOLDER, Hub, Listener, Tip
 from bursar.notices.model import InboxNotice
 from bursar.platform.errors import BursarError, Unavailable
+from bursar.platform.pages import Page
 
 TURNS = 50
 
@@ -28,16 +29,16 @@ class Tips:
             raise self.away
         return {one: self.tip[one] for one in holder_ids if one in self.tip}
 
-    async def find(self, holder: str) -> int:
+    async def number_of(self, holder: str) -> int:
         return int(holder)
 
-    async def newest(self, holder_id: int) -> int:
-        return self.tip.get(holder_id, (0,))[0]
+    async def page(self, holder: str, *, limit: int) -> Page[InboxNotice]:
+        return Page((), None)
 
-    async def since(self, holder_id: int, number: int) -> list[InboxNotice]:
-        raise NotImplementedError
+    async def since(self, holder_id: int, number: int, *, limit: int) -> list[InboxNotice]:
+        return []
 
-    async def unread(self, holder_id: int) -> int:
+    async def unread_of(self, holder_id: int) -> int:
         return 0
 
 
@@ -80,7 +81,7 @@ async def looks(inbox: Tips, number: int = 2) -> None:
 async def test_who_has_news_is_told_once_and_nobody_else(inbox: Tips, hub: Hub) -> None:
     maria, jun = Ear(hub, 1), Ear(hub, 2)
     for ear in (maria, jun):
-        await hub.begin(ear.listener)
+        await hub.begin(ear.listener, "maria")
     await looks(inbox)
     assert (maria.told, jun.told) == (0, 0)
     inbox.tip[1] = (7, 0)
@@ -90,7 +91,7 @@ async def test_who_has_news_is_told_once_and_nobody_else(inbox: Tips, hub: Hub) 
 
 async def test_what_comes_between_joining_and_the_first_look_is_told(inbox: Tips, hub: Hub) -> None:
     ear = Ear(hub, 1)
-    assert await hub.begin(ear.listener) == (0, 0)
+    assert await hub.begin(ear.listener, "maria") == (0, 0)
     inbox.tip[1] = (7, 0)
     await looks(inbox)
     assert ear.told == 1
@@ -99,7 +100,7 @@ async def test_what_comes_between_joining_and_the_first_look_is_told(inbox: Tips
 async def test_every_stream_of_a_holder_is_told(inbox: Tips, hub: Hub) -> None:
     ears = [Ear(hub, 1) for _ in range(3)]
     for ear in ears:
-        await hub.begin(ear.listener)
+        await hub.begin(ear.listener, "maria")
     inbox.tip[1] = (1,)
     await looks(inbox)
     assert [ear.told for ear in ears] == [1, 1, 1]
@@ -133,7 +134,7 @@ async def test_a_database_that_is_away_is_waited_for_and_told_of_once(
     inbox: Tips, hub: Hub, away: Exception
 ) -> None:
     ear = Ear(hub, 1)
-    await hub.begin(ear.listener)
+    await hub.begin(ear.listener, "maria")
     with structlog.testing.capture_logs() as logs:
         inbox.away = away
         await looks(inbox, 5)
@@ -149,7 +150,7 @@ async def test_a_database_that_is_away_is_waited_for_and_told_of_once(
 
 async def test_who_has_missed_something_is_told_again(inbox: Tips, hub: Hub) -> None:
     ear = Ear(hub, 1)
-    await hub.begin(ear.listener)
+    await hub.begin(ear.listener, "maria")
     ear.listener.missed()
     await looks(inbox)
     assert ear.told == 1

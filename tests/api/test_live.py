@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -16,6 +17,11 @@ import pytest
 
 from bursar.access import Access
 from bursar.api.streams import Pace
+from bursar.ledger import Credit, Ledger
+from bursar.notices.inbox.service import Inboxes
+from bursar.notices.model import Kind, NoticeSettings
+from bursar.notices.program_kinds import ProgramKinds
+from bursar.notices.store import put_settings
 from bursar.platform.database import Database
 from tests.api.conftest import problem
 from tests.api.listening import PATH, Client, Inbox, Told, listen, serving
@@ -430,6 +436,17 @@ def test_streams_outlast_a_database_that_is_away(own: tuple[str, Inbox, Path]) -
         assert client.next().id == "1"
 
 
+def test_news_that_could_not_be_read_is_read_when_it_can_be(own: tuple[str, Inbox, Path]) -> None:
+    url, inbox, log = own
+    with serving(url, inbox, log) as one, listen(one.url, token_of(url, "maria")) as client:
+        client.next()
+        inbox.contents.unreadable = True
+        inbox.put("maria", 1)
+        wait_for(inbox.path.with_suffix(".tried").exists, "a try to read")
+        inbox.write(unreadable=False)
+        assert client.next().id == "1"
+
+
 def test_what_nobody_foresaw_ends_the_stream_and_is_in_the_log(
     own: tuple[str, Inbox, Path],
 ) -> None:
@@ -441,6 +458,68 @@ def test_what_nobody_foresaw_ends_the_stream_and_is_in_the_log(
         assert [told for told in client.rest() if told.name] == []
         [line] = one.until("broken")
         assert line["request_id"] == client.answer.headers["x-request-id"]
+
+
+# --- the inbox of the books --------------------------------------------------------------------
+
+
+async def _post(url: str, *amounts: int, first: bool = False) -> None:
+    async with await Ledger.open(url, max_connections=2) as ledger:
+        if first:
+            await ledger.add_asset("coins", actor="test", reason="because")
+            async with ledger.database.transaction() as connection:
+                await put_settings(connection, NoticeSettings(send=(Kind.DEPOSIT,)))
+        given = [
+            Credit(holder="maria", asset="coins", amount=amount, reference=f"r{amount}")
+            for amount in amounts
+        ]
+        for result in await ledger.post(given, actor="test", reason="because"):
+            result.unwrap()
+
+
+async def _read_all(url: str) -> None:
+    async with await Ledger.open(url, max_connections=2) as ledger:
+        await Inboxes(ledger, ProgramKinds()).read_all("maria")
+
+
+def test_a_posting_is_told_to_who_listens_and_again_to_nobody(
+    database: Made, tmp_path: Path
+) -> None:
+    url = database.url
+    asyncio.run(_post(url, 1, 2, first=True))
+    with serving(url, None, tmp_path / "log", processes=2) as one:
+        token = token_of(url, "maria")
+        with listen(one.url, token) as client, listen(one.url, token) as other:
+            assert client.next().data == other.next().data == {"unread": 2}
+            asyncio.run(_post(url, 50))
+            told = client.next()
+            assert (told.name, told.data["amount"]) == ("notice", 50)
+            assert other.next() == told
+            assert client.next() == other.next() == Told("unread", None, {"unread": 3})
+        asyncio.run(_post(url, *range(100, 350)))
+        with listen(one.url, token, told.id) as client:
+            assert client.next().data == {"unread": 253}
+            amounts = [client.next("notice").data["amount"] for _ in range(250)]
+            assert amounts == list(range(100, 350))
+            asyncio.run(_read_all(url))
+            assert client.next() == Told("unread", None, {"unread": 0})
+        assert one.end() == 0
+
+
+def test_streams_outlast_connections_of_the_database_that_break(
+    database: Made, admin: psycopg.Connection, tmp_path: Path
+) -> None:
+    url = database.url
+    asyncio.run(_post(url, 1, first=True))
+    with serving(url, None, tmp_path / "log") as one, listen(one.url, token_of(url, "maria")) as c:
+        c.next()
+        for amount in range(10, 15):
+            admin.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s",
+                [urlsplit(url).path.lstrip("/")],
+            )
+            asyncio.run(_post(url, amount))
+            assert c.next("notice").data["amount"] == amount
 
 
 def test_many_listen_at_once(live: Running, url: str, inbox: Inbox) -> None:

@@ -13,6 +13,7 @@ import structlog
 
 from bursar.notices.model import InboxNotice
 from bursar.platform.errors import Unavailable
+from bursar.platform.pages import Page
 
 PER_READ: Final = 100
 MOST_OF_A_HOLDER: Final = 5
@@ -27,28 +28,25 @@ Tip = tuple[int, ...]
 
 
 class LiveInbox(Protocol):
-    """What streams ask of the inbox. Its numbers grow in the order in which others see them."""
+    """What streams ask of `Inboxes`. A notice's number is higher than all that were seen before."""
 
-    async def find(self, holder: str) -> int:
+    async def number_of(self, holder: str) -> int:
         """Find a holder's number by the app's own id; raises `Missing` ``holder_unknown``."""
 
     async def tips(self, holder_ids: Sequence[int]) -> dict[int, Tip]:
-        """Tell of up to 1,000 holders, in one query, a value that changes with their inbox.
+        """Tell of up to 1,000 holders, in one look, a value that changes with their inbox.
 
         It may change for nothing; it must not stay when there is a notice, or one was read.
         """
 
-    async def newest(self, holder_id: int) -> int:
-        """Catch up, and tell the number of the newest notice; 0 if there is none."""
+    async def page(self, holder: str, *, limit: int) -> Page[InboxNotice]:
+        """Catch up, and list the newest."""
 
-    async def since(self, holder_id: int, number: int) -> list[InboxNotice]:
-        """Catch up, and list what comes after a number, the oldest first.
+    async def since(self, holder_id: int, number: int, *, limit: int) -> list[InboxNotice]:
+        """Catch up, and list what comes after a number, the oldest first, at most ``limit``."""
 
-        100 at most; fewer say that there are no more.
-        """
-
-    async def unread(self, holder_id: int) -> int:
-        """Count what has not been read."""
+    async def unread_of(self, holder_id: int) -> int:
+        """Count what has not been read of an inbox that has caught up."""
 
 
 class Listener:
@@ -83,7 +81,7 @@ class Hub:
 
     async def find(self, holder: str) -> int:
         """Find a holder's number; raises `Missing` ``holder_unknown``."""
-        return await self._inbox.find(holder)
+        return await self._inbox.number_of(holder)
 
     def join(self, holder_id: int, news: Callable[[], None]) -> Listener:
         """Listen from now on; ``news`` is called when there may be some, and must not wait.
@@ -119,19 +117,23 @@ class Hub:
             self._watching.cancel()
             self._watching = None
 
-    async def begin(self, listener: Listener) -> tuple[int, int]:
-        """Tell the newest number and how much is unread; whatever comes later is told as news."""
+    async def begin(self, listener: Listener, holder: str) -> tuple[int, int]:
+        """Tell the newest number, 0 for none, and how much is unread; what is later is news."""
         async with self._readers:
             tips = await self._inbox.tips([listener.holder_id])
             listener.tip = tips.get(listener.holder_id, ())
-            newest = await self._inbox.newest(listener.holder_id)
-            return newest, await self._inbox.unread(listener.holder_id)
+            page = await self._inbox.page(holder, limit=1)
+            newest = page.items[0].number if page.items else 0
+            return newest, await self._inbox.unread_of(listener.holder_id)
 
     async def read(self, listener: Listener, number: int) -> tuple[list[InboxNotice], int]:
-        """Read up to 100 notices after a number, and how much is unread."""
+        """Read up to 100 notices after a number, and how much is unread.
+
+        Fewer than 100 say that there are no more.
+        """
         async with self._readers:
-            found = await self._inbox.since(listener.holder_id, number)
-            return found, await self._inbox.unread(listener.holder_id)
+            found = await self._inbox.since(listener.holder_id, number, limit=PER_READ)
+            return found, await self._inbox.unread_of(listener.holder_id)
 
     async def close(self) -> None:
         """Look no more; whoever still listens hears nothing."""

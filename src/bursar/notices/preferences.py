@@ -92,7 +92,7 @@ class NoticePreferences:
                     connection,
                     actor=actor,
                     act="preferences.change",
-                    subject=holder,
+                    subject=f"holder_{number}",
                     reason=reason,
                     before=_spelled(before),
                     after=_spelled(after),

@@ -111,7 +111,7 @@ class Notices:
         await self.preferences.change(
             holder,
             choices={kind: {"email": False}},
-            actor=f"holder:{holder}",
+            actor=f"holder_{holder_id}",
             reason="the link in a letter",
         )
         return holder, kind
@@ -171,8 +171,11 @@ class Notices:
         return await self._senders[Channel.WEBHOOK].send_due()
 
     async def forget(self) -> int:
-        """Forget what is older than the economy keeps: of the inboxes, and of what was sent."""
-        forgotten = 0
+        """Forget what is older than the economy keeps: of the inboxes, and of what was sent.
+
+        And of people who have been erased, what a mail server said of their address.
+        """
+        forgotten = await self.bounces.forget_erased()
         while some := await self.inboxes.forget():
             forgotten += some
         async with self._database.connection() as connection:

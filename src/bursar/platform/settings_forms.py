@@ -106,7 +106,7 @@ def _split(text: str) -> SplitResult | None:
 
 
 def _smtp_options(url: SplitResult) -> bool:
-    """Say whether these are options that there are: ``tls=no``, ``ca=PATH``, each once."""
+    """Say whether these are options that there are: ``tls``, ``ca``, ``helo``, each once."""
     try:
         options = parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query))
     except ValueError:
@@ -114,9 +114,9 @@ def _smtp_options(url: SplitResult) -> bool:
     given = dict(options)
     return (
         len(given) == len(options)
-        and given.keys() <= {"tls", "ca"}
-        and given.get("ca") != ""
-        and ("tls" not in given or (given["tls"] == "no" and url.scheme == "smtp"))
+        and given.keys() <= {"tls", "ca", "helo"}
+        and "" not in given.values()
+        and given.get("tls", "yes") in ("yes", *(("no",) if url.scheme == "smtp" else ()))
     )
 
 

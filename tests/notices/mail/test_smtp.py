@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,6 @@ ADA = "ada.lovelace@example.org"
 
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning")
-
-
-@pytest.fixture
-def post() -> Iterator[tuple[Office, int]]:
-    with office() as opened:
-        yield opened
 
 
 @pytest.fixture

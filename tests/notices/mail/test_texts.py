@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from bursar.notices.mail.render import Texts
 from bursar.notices.mail.samples import SAMPLES, sample_reader
 from bursar.notices.model import Kind
 from bursar.platform.errors import Broken
+from tests.notices.mail.letters import write_all
 
 TEXTS = Texts()
 EVERY = [(kind, language) for kind in Kind for language in LANGUAGES]
@@ -174,6 +176,34 @@ def test_control_characters_do_not_get_through() -> None:
     assert "\n" not in done.subject
 
 
+def test_no_word_can_end_a_block() -> None:
+    evil = "a\x1eb\r\nc"
+    reader = msgspec.structs.replace(
+        sample_reader("en"), name=evil, product=evil, names={"coins": {"en": evil}}
+    )
+    done = TEXTS.render(Kind.CORRECTED, {**SAMPLES[Kind.CORRECTED], "reference": evil}, reader)
+    assert done.subject == "Correction: −2,000 a b c"
+    assert "Hello a b c," in done.text
+
+
+def test_a_message_keeps_its_paragraphs() -> None:
+    done = render(Kind.FAILURE_SUMMARY, message="first\n\nsecond")
+    assert done.summary == "first second"
+    assert "first\n\nsecond\n\n" in done.text
+
+
+def test_a_number_is_not_torn_apart() -> None:
+    reader = msgspec.structs.replace(sample_reader("de"), locale="de-CH")
+    data = {**SAMPLES[Kind.DEPOSIT], "balance": -1_234_567}
+    assert "-1’234’567 Münzen" in TEXTS.render(Kind.DEPOSIT, data, reader).text
+
+
+def test_our_own_words_speak_english_to_a_language_that_is_not_ours() -> None:
+    data, reader = SAMPLES[Kind.DEPOSIT], sample_reader("fr")
+    done = TEXTS.render(Kind.DEPOSIT, data, reader, builtin=True)
+    assert done.subject.startswith("You have received")
+
+
 def test_a_subject_has_an_end() -> None:
     done = render(Kind.OPERATOR_ALERT, subject="x" * 5_000)
     assert len(done.subject) == 200
@@ -200,5 +230,11 @@ def test_data_that_no_text_can_say_is_a_bug_and_said_so(said: dict[str, Any]) ->
     assert caught.value.code == "notice_data"
 
 
-def test_there_is_no_text_for_nothing() -> None:
+def test_every_kind_has_an_example() -> None:
     assert SAMPLES.keys() == set(Kind)
+
+
+def test_all_letters_can_be_written_out_for_a_look(tmp_path: Path) -> None:
+    written = write_all(tmp_path)
+    assert len(written) == 2 * len(EVERY)
+    assert all(path.read_text("utf-8").strip() for path in written)

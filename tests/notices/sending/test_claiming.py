@@ -279,6 +279,12 @@ async def test_a_long_run_does_not_hold_up_what_stands_beside_it(pool: Database)
     assert Counter(one.delivery.dispatch_id for one in found.claims) == {7: 5, 8: 5}
 
 
+async def test_operators_do_not_wait_behind_everybody(pool: Database) -> None:
+    await add(pool, *(mail(n) for n in range(300)))
+    await add(pool, mail("alert", holder_id=None, address="ops@club.example"))
+    assert "alert" in facts(await claim(pool, most=2))
+
+
 async def test_an_endpoint_that_is_off_is_left_alone(
     pool: Database, endpoint: Callable[..., int], owner: psycopg.Connection
 ) -> None:
@@ -305,8 +311,9 @@ async def test_what_goes_to_an_endpoint_that_is_gone_is_dropped(
 
 def dispatch(owner: psycopg.Connection, state: str) -> int:
     row = owner.execute(
-        "insert into bursar.dispatches (started_at, ended_at, state)"
-        " values (now(), case when %(s)s in ('canceled', 'finished') then now() end, %(s)s)"
+        "insert into bursar.dispatches (started_at, ended_at, phase, state)"
+        " values (now(), case when %(s)s in ('canceled', 'finished') then now() end, 'awards',"
+        " %(s)s)"
         " returning dispatch_id",
         {"s": state},
     ).fetchone()

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from bursar.notices.model import Channel, DeliveryState, Kind, Outcome
-from bursar.notices.sending.model import Queue, WantedDeliveries
+from bursar.notices.sending.model import COUNTED_TO, Queue, WantedDeliveries
 from bursar.notices.sending.sender import Sender
 from bursar.notices.sending.service import Deliveries, on_new_epoch
 from bursar.platform.database import Database
@@ -141,6 +141,14 @@ async def test_a_delivery_that_there_is_not_is_missing(
         await deliveries.replay(number, **ANN)
 
 
+async def test_long_queues_are_counted_to_a_limit(
+    pool: Database, deliveries: Deliveries, owner: psycopg.Connection
+) -> None:
+    await add(pool, *(mail() for _ in range(10_005)))
+    [email, _] = await deliveries.queues()
+    assert email.waiting == COUNTED_TO == 10_000
+
+
 async def test_the_queues_tell_how_far_they_are_behind(
     pool: Database, deliveries: Deliveries, owner: psycopg.Connection, endpoint: Callable[..., int]
 ) -> None:
@@ -219,7 +227,7 @@ async def test_what_went_to_an_endpoint_that_is_gone_cannot_be_replayed(
     owner.execute("update bursar.webhook_endpoints set removed_at = now()")
     with pytest.raises(Rejected) as refused:
         await deliveries.replay(1, **ANN)
-    assert refused.value.code == "endpoint_removed"
+    assert refused.value.code == "webhook_removed"
     with pytest.raises(Missing):
         await deliveries.replay_range(1, LONG_AGO, FAR_AHEAD, **ANN)
     assert look(owner, "state") == [("sent",)]
@@ -229,8 +237,8 @@ async def test_what_a_canceled_dispatch_has_dropped_can_be_sent_after_all(
     pool: Database, deliveries: Deliveries, owner: psycopg.Connection
 ) -> None:
     owner.execute(
-        "insert into bursar.dispatches (started_at, ended_at, state)"
-        " values (now(), now(), 'canceled'), (now(), now(), 'finished')"
+        "insert into bursar.dispatches (started_at, ended_at, phase, state)"
+        " values (now(), now(), 'awards', 'canceled'), (now(), now(), 'awards', 'finished')"
     )
     await add(pool, mail("a", dispatch_id=1), mail("b", dispatch_id=2))
     assert (await send(pool)).facts() == ["b"]
@@ -287,7 +295,7 @@ async def test_an_endpoint_is_sent_again_what_was_made_for_it_in_a_span(
     [(act, subject, _, after)] = await acts(pool)
     assert (act, subject, after["deliveries"]) == (
         "delivery.replay_range",
-        "endpoint_1",
+        "webhook_1",
         len(facts),
     )
     assert after["since"] == since.isoformat()
@@ -304,9 +312,9 @@ async def test_a_span_in_which_there_is_nothing_leaves_no_act(
 @pytest.mark.parametrize(
     ("asked", "code"),
     [
-        ({"endpoint_id": 3}, "endpoint_unknown"),
-        ({"endpoint_id": 0}, "endpoint_unknown"),
-        ({"endpoint_id": 2**40}, "endpoint_unknown"),
+        ({"endpoint_id": 3}, "webhook_unknown"),
+        ({"endpoint_id": 0}, "webhook_unknown"),
+        ({"endpoint_id": 2**40}, "webhook_unknown"),
         ({"since": FAR_AHEAD}, "delivery_span"),
         ({"since": datetime(2020, 1, 1)}, "delivery_span"),  # noqa: DTZ001 - it is what is wrong
         ({"states": ["waiting"]}, "delivery_states"),

@@ -414,8 +414,8 @@ async def test_a_canceled_dispatch_of_thousands_is_dropped_in_one_go(
     pool: Database, owner: psycopg.Connection
 ) -> None:
     owner.execute(
-        "insert into bursar.dispatches (started_at, ended_at, state)"
-        " values (now(), now(), 'canceled')"
+        "insert into bursar.dispatches (started_at, ended_at, phase, state)"
+        " values (now(), now(), 'awards', 'canceled')"
     )
     await add(pool, *(mail(dispatch_id=1) for _ in range(2_500)))
     await add(pool, mail("alone"))

@@ -112,8 +112,10 @@ select h.holder_id,
        coalesce((select sum(w.seq) from bursar.wallets w where w.holder_id = h.holder_id), 0)::bigint,
        (select count(*) from bursar.run_exclusions x where x.holder_id = h.holder_id),
        coalesce((select max(n.number) from bursar.notices n where n.holder_id = h.holder_id), 0),
-       (select count(*) from bursar.notices n where n.holder_id = h.holder_id
-           and n.read_at is null and n.dismissed_at is null)
+       (select count(*) from (
+            select from bursar.notices n where n.holder_id = h.holder_id
+               and n.read_at is null and n.dismissed_at is null
+             limit %(most)s) as u)
   from unnest(%(holder_ids)s::bigint[]) as h (holder_id);
 
 -- name: forget

@@ -92,7 +92,7 @@ class Inboxes:
     async def tips(self, holder_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
         """Tell of many holders, in one look, what changes whenever there may be news for one."""
         async with self._database.connection() as connection:
-            return await store.read_tips(connection, holder_ids)
+            return await store.read_tips(connection, holder_ids, MOST_UNREAD)
 
     async def since(self, holder_id: int, number: int, *, limit: int = 100) -> list[InboxNotice]:
         """List what came after a place, the oldest first, of an inbox that is brought up to date.

@@ -150,10 +150,11 @@ async def dismiss(connection: Connection, holder_id: int, notice_id: NoticeId) -
 
 
 async def read_tips(
-    connection: Connection, holder_ids: Sequence[int]
+    connection: Connection, holder_ids: Sequence[int], most: int
 ) -> dict[int, tuple[int, ...]]:
-    """Read what changes whenever there may be news, of many holders at once."""
-    rows = await _all(connection, "read_tips", {"holder_ids": int8s(holder_ids)})
+    """Read what changes whenever there may be news, of many holders; unread up to ``most``."""
+    values = {"holder_ids": int8s(holder_ids), "most": Int4(most)}
+    rows = await _all(connection, "read_tips", values)
     return {row[0]: tuple(row[1:]) for row in rows}
 
 

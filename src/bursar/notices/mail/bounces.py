@@ -55,6 +55,11 @@ class Bounces:
         following = _cursor_of(found[limit - 1]) if len(found) > limit else None
         return Page(tuple(found[:limit]), following)
 
+    async def forget_erased(self) -> int:
+        """Forget what was blocked for people who have been erased (H4); how much that was."""
+        async with self._database.connection() as connection:
+            return await store.forget_erased(connection)
+
     async def clear(self, *, holder: str, actor: str, reason: str) -> int:
         """Let letters go to a holder again; how many addresses were blocked.
 

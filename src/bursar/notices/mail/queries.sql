@@ -23,6 +23,13 @@ select address_hash, holder_id, status, bounced_at, detail
  order by bounced_at desc, address_hash desc
  limit %(limit)s;
 
+-- name: forget_erased
+-- What was blocked for people who have been erased since.
+delete from bursar.mail_bounces b
+ using bursar.holders h
+ where h.holder_id = b.holder_id and h.erased_at is not null
+returning b.status;
+
 -- name: clear
 -- Unblock what has bounced for a holder, and the holder's address of today.
 delete from bursar.mail_bounces

@@ -9,7 +9,7 @@ directory with all kinds in a further language adds that language.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ _SHARED: Final = ("notice.txt", "layout.txt", "layout.html", "parts.html")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 _MARK: Final = "\x1e"  # between the blocks of a text; no word holds it
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_BLANKS: Final = re.compile(r"[ \t\r\n]+")
 _MAX_SUBJECT: Final = 200
 _MAX_SUMMARY: Final = 500
 _MAX_WHAT: Final = 200
@@ -70,10 +71,8 @@ class Texts:
     def brief(
         self, kind: Kind, data: Mapping[str, Any], reader: Reader, *, builtin: bool = False
     ) -> Brief:
-        """Say a notice in two lines; raises `Invalid` ``template_error``."""
-        subject, summary, _ = self._blocks(
-            kind, words_of(kind, _clean(data), _tidy(reader)), builtin
-        )
+        """Say a notice in two lines; otherwise as `render`."""
+        subject, summary, _ = self._blocks(kind, _words(kind, data, reader, builtin), builtin)
         return Brief(subject, summary)
 
     def render(
@@ -81,16 +80,17 @@ class Texts:
     ) -> Rendered:
         """Write a notice as a letter, with ``builtin`` from our templates alone.
 
-        Raises `Invalid` ``template_error`` with file, line and what is wrong.
+        Those speak English to whoever reads a language that an operator has added. Raises
+        `Invalid` ``template_error`` with file, line and what is wrong.
         """
-        words = words_of(kind, _clean(data), _tidy(reader))
+        words = _words(kind, data, reader, builtin)
         subject, summary, body = self._blocks(kind, words, builtin)
         words |= {"subject": subject, "summary": summary, "paragraphs": _paragraphs(body)}
         words["operators"] = kind in OF_OPERATORS
         if kind in OF_OPERATORS:
             words["unsubscribe_url"] = ""
         text = self._one("layout.txt", words, builtin).strip() + "\n"
-        html = self._one(f"{reader.language}/{kind}.html", words, builtin).strip() + "\n"
+        html = self._one(f"{words['language']}/{kind}.html", words, builtin).strip() + "\n"
         return Rendered(subject, summary, text, html)
 
     def check(self) -> tuple[Failure, ...]:
@@ -110,7 +110,7 @@ class Texts:
         parts = self._one(file, words, builtin).split(_MARK)
         if len(parts) != 3:
             raise _failure(Failure(file, 0, "it does not extend notice.txt"))
-        subject, summary = (" ".join(part.split()) for part in parts[:2])
+        subject, summary = map(_line, parts[:2])
         if not subject or not parts[2].strip():
             raise _failure(Failure(file, 0, "its block subject or body is empty"))
         return subject[:_MAX_SUBJECT], summary[:_MAX_SUMMARY], parts[2]
@@ -147,7 +147,7 @@ def _of_a_language() -> list[str]:
 
 def _paragraphs(body: str) -> list[str]:
     parts = re.split(r"\n\s*\n", body.strip())
-    return [" ".join(part.split()) for part in parts]
+    return [_line(part) for part in parts]
 
 
 def _up_to(most: int, parts: Iterator[str]) -> Iterator[str]:
@@ -159,18 +159,21 @@ def _up_to(most: int, parts: Iterator[str]) -> Iterator[str]:
         yield part
 
 
-def _clean(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Take control characters out of a notice's texts: no template asks for them."""
-    keep: Callable[[Any], Any] = lambda v: _CONTROL.sub(" ", v) if isinstance(v, str) else v  # noqa: E731
-    return {name: keep(value) for name, value in data.items()}
+def _words(kind: Kind, data: Mapping[str, Any], reader: Reader, builtin: bool) -> dict[str, Any]:
+    """Say what templates may use, without control characters; only a message has several lines."""
+    if builtin and reader.language not in LANGUAGES:
+        reader = msgspec.structs.replace(reader, language=LANGUAGES[0])
+    words: dict[str, Any] = words_of(kind, data, reader)
+    for name, value in words.items():
+        if isinstance(value, str):
+            clean = _CONTROL.sub(" ", value)
+            words[name] = clean if name == "message" else _line(clean)
+    return words
 
 
-def _tidy(reader: Reader) -> Reader:
-    return msgspec.structs.replace(
-        reader,
-        name=" ".join(_CONTROL.sub(" ", reader.name).split()),
-        product=" ".join(_CONTROL.sub(" ", reader.product).split()),
-    )
+def _line(text: str) -> str:
+    """Write a text on one line; blanks that hold a number together stay."""
+    return _BLANKS.sub(" ", text).strip()
 
 
 def _where(error: Exception, file: str, name: str) -> Failure:

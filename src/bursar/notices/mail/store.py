@@ -60,3 +60,8 @@ async def clear(connection: Connection, holder_id: int, address: str) -> list[in
     """Unblock a holder; the statuses of what was blocked."""
     values = {"holder_id": Int8(holder_id), "address_hash": hash_of(address)}
     return [row[0] for row in await fetch(connection, QUERIES.numbered("clear"), values)]
+
+
+async def forget_erased(connection: Connection) -> int:
+    """Forget what was blocked for people who have been erased (H4); how much that was."""
+    return len(await fetch(connection, QUERIES.numbered("forget_erased")))

@@ -1,11 +1,14 @@
 """The words of the queue: what is put into it, what is taken out, what is looked for. Pure."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from bursar.notices.model import Attempt, Channel, Delivery, DeliveryState, Kind, NoticeId
+
+COUNTED_TO: Final = 10_000
+"""Figures of a queue say so much for more."""
 
 Ended = Literal["sent", "parked", "dropped"]
 
@@ -85,7 +88,7 @@ class WantedDeliveries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
-    """How a channel's queue stands.
+    """How a channel's queue stands; ``waiting`` and ``parked`` are counted to `COUNTED_TO`.
 
     ``behind_s`` is for how long the one that has waited longest for a sender has been due.
     """

@@ -42,32 +42,32 @@ update bursar.notice_state set mail_next_at = %(next_at)s;
 
 -- name: claim_deliveries
 -- What is due is leased to the caller: attempts and tries are counted now, so that an attempt whose
--- process is killed has been one. Waiting rows stand in lines, one for each endpoint and dispatch;
+-- process is killed has been one. Waiting rows stand in lines, by endpoint and what they are part of;
 -- the lines of an endpoint take turns, and endpoints with less under way come first, so that
 -- nobody waits behind a long or a slow line. A lease that has run out was cut off, and is told as
 -- such; who has been cut off at the last try is parked. Lines of canceled dispatches and removed
 -- endpoints are dropped on the way, at most 1,000 of each.
 with recursive lines as (
-    (select d.endpoint_id, coalesce(d.dispatch_id, 0) as dispatch_id
+    (select d.endpoint_id, d.line
        from bursar.deliveries d
       where d.channel = %(channel)s and d.state = 'waiting'
-      order by d.endpoint_id, coalesce(d.dispatch_id, 0)
+      order by d.endpoint_id, d.line
       limit 1)
     union all
-    select n.endpoint_id, n.dispatch_id
+    select n.endpoint_id, n.line
       from lines l
      cross join lateral (
-           select d.endpoint_id, coalesce(d.dispatch_id, 0) as dispatch_id
+           select d.endpoint_id, d.line
              from bursar.deliveries d
             where d.channel = %(channel)s and d.state = 'waiting'
-              and (d.endpoint_id, coalesce(d.dispatch_id, 0)) > (l.endpoint_id, l.dispatch_id)
-            order by d.endpoint_id, coalesce(d.dispatch_id, 0)
+              and (d.endpoint_id, d.line) > (l.endpoint_id, l.line)
+            order by d.endpoint_id, d.line
             limit 1) n
 ), clock as materialized (
     select clock_timestamp() as now,
            clock_timestamp() + make_interval(secs => %(lease_s)s) as until
 ), judged as materialized (
-    select l.endpoint_id, l.dispatch_id, coalesce(r.room, %(per_endpoint)s) as room,
+    select l.endpoint_id, l.line, coalesce(r.room, %(per_endpoint)s) as room,
            case when l.endpoint_id > 0 and (e.endpoint_id is null or e.removed_at is not null)
                 then 'endpoint_removed'
                 when t.state = 'canceled' then 'canceled'
@@ -75,12 +75,12 @@ with recursive lines as (
                 else 'go' end as verdict
       from lines l
       left join bursar.webhook_endpoints e using (endpoint_id)
-      left join bursar.dispatches t on t.dispatch_id = l.dispatch_id
+      left join bursar.dispatches t on t.dispatch_id = l.line
       left join unnest(%(endpoint_ids)s::integer[], %(rooms)s::integer[])
                 as r (endpoint_id, room) on r.endpoint_id = l.endpoint_id
 ), in_line as (
     select c.*, j.endpoint_id, j.room,
-           row_number() over (partition by j.endpoint_id, j.dispatch_id
+           row_number() over (partition by j.endpoint_id, j.line
                               order by c.due_at, c.delivery_id) as place
       from judged j
      cross join clock n
@@ -88,7 +88,7 @@ with recursive lines as (
            select d.delivery_id, d.due_at, d.attempts, d.tries, d.leased_until
              from bursar.deliveries d
             where d.channel = %(channel)s and d.state = 'waiting'
-              and d.endpoint_id = j.endpoint_id and coalesce(d.dispatch_id, 0) = j.dispatch_id
+              and d.endpoint_id = j.endpoint_id and d.line = j.line
               and d.due_at <= n.now and (d.leased_until is null or d.leased_until <= n.now)
             order by d.due_at
             limit least(j.room, %(most)s)
@@ -139,7 +139,7 @@ with recursive lines as (
                      from bursar.deliveries w
                     where w.channel = %(channel)s and w.state = 'waiting'
                       and w.endpoint_id = j.endpoint_id
-                      and coalesce(w.dispatch_id, 0) = j.dispatch_id
+                      and w.line = j.line
                       and (w.leased_until is null or w.leased_until <= m.now)
                     limit 1000
                       for update skip locked) x
@@ -221,32 +221,32 @@ select d.delivery_id, d.notice_id, d.channel, d.kind, d.state, d.attempts, d.tri
  limit %(limit)s;
 
 -- name: read_deliveries_of_holder
--- The same of one holder, by the index of holders.
+-- The same of one holder. Spelled as a range so that no other index has this order.
 select d.delivery_id, d.notice_id, d.channel, d.kind, d.state, d.attempts, d.tries, d.happened_at,
        d.made_at, d.due_at, d.ended_at, d.holder_id, d.endpoint_id, d.dispatch_id, d.address,
        d.note, d.data::text
   from bursar.deliveries d
- where d.holder_id = %(holder_id)s
-   and d.delivery_id < %(below)s
+ where d.holder_id >= %(holder_id)s
+   and (d.holder_id, d.delivery_id) < (%(holder_id)s, %(below)s)
    and (%(channel)s::text is null or d.channel = %(channel)s)
    and (%(state)s::text is null or d.state = %(state)s)
    and (%(kind)s::text is null or d.kind = %(kind)s)
    and (%(endpoint_id)s::integer is null or d.endpoint_id = %(endpoint_id)s)
- order by d.delivery_id desc
+ order by d.holder_id desc, d.delivery_id desc
  limit %(limit)s;
 
 -- name: read_deliveries_of_endpoint
--- The same of one endpoint, by the index of endpoints.
+-- The same of one endpoint, spelled as a range like that of a holder.
 select d.delivery_id, d.notice_id, d.channel, d.kind, d.state, d.attempts, d.tries, d.happened_at,
        d.made_at, d.due_at, d.ended_at, d.holder_id, d.endpoint_id, d.dispatch_id, d.address,
        d.note, d.data::text
   from bursar.deliveries d
- where d.endpoint_id = %(endpoint_id)s and d.endpoint_id > 0
-   and d.delivery_id < %(below)s
+ where d.endpoint_id >= %(endpoint_id)s and d.endpoint_id > 0
+   and (d.endpoint_id, d.delivery_id) < (%(endpoint_id)s, %(below)s)
    and (%(channel)s::text is null or d.channel = %(channel)s)
    and (%(state)s::text is null or d.state = %(state)s)
    and (%(kind)s::text is null or d.kind = %(kind)s)
- order by d.delivery_id desc
+ order by d.endpoint_id desc, d.delivery_id desc
  limit %(limit)s;
 
 -- name: read_deliveries_parked
@@ -330,21 +330,48 @@ with gone as (
 select count(*) from gone;
 
 -- name: read_queues
--- How each channel stands. What stands in held lines is not behind.
-select c.channel,
-       (select count(*) from bursar.deliveries d
-         where d.channel = c.channel and d.state = 'waiting'),
-       (select count(*) from bursar.deliveries d
-         where d.channel = c.channel and d.state = 'parked'),
-       coalesce((
-           select greatest(extract(epoch from clock_timestamp() - min(d.due_at))::bigint, 0)
+-- How each channel stands, counted to a limit. How far it is behind is looked up line by line; what
+-- stands in held lines is not behind.
+with recursive lines as (
+    (select d.channel, d.endpoint_id, d.line
+       from bursar.deliveries d
+      where d.state = 'waiting'
+      order by d.channel, d.endpoint_id, d.line
+      limit 1)
+    union all
+    select n.channel, n.endpoint_id, n.line
+      from lines l
+     cross join lateral (
+           select d.channel, d.endpoint_id, d.line
              from bursar.deliveries d
-             left join bursar.webhook_endpoints e using (endpoint_id)
-             left join bursar.dispatches t on t.dispatch_id = d.dispatch_id
-            where d.channel = c.channel and d.state = 'waiting'
-              and (e.state is null or e.state = 'on')
-              and (t.state is null or t.state <> 'paused')), 0)
-  from unnest(array['email', 'webhook']) as c (channel);
+            where d.state = 'waiting'
+              and (d.channel, d.endpoint_id, d.line)
+                  > (l.channel, l.endpoint_id, l.line)
+            order by d.channel, d.endpoint_id, d.line
+            limit 1) n
+), behind as (
+    select l.channel, min(o.due_at) as since
+      from lines l
+      left join bursar.webhook_endpoints e using (endpoint_id)
+      left join bursar.dispatches t on t.dispatch_id = l.line
+     cross join lateral (
+           select d.due_at
+             from bursar.deliveries d
+            where d.state = 'waiting' and d.channel = l.channel
+              and d.endpoint_id = l.endpoint_id and d.line = l.line
+            order by d.due_at
+            limit 1) o
+     where (e.state is null or e.state = 'on') and (t.state is null or t.state <> 'paused')
+     group by l.channel
+)
+select c.channel,
+       (select count(*) from (select from bursar.deliveries d
+         where d.channel = c.channel and d.state = 'waiting' limit %(limit)s) as w),
+       (select count(*) from (select from bursar.deliveries d
+         where d.channel = c.channel and d.state = 'parked' limit %(limit)s) as w),
+       coalesce(greatest(extract(epoch from clock_timestamp() - b.since)::bigint, 0), 0)
+  from unnest(array['email', 'webhook']) as c (channel)
+  left join behind b on b.channel = c.channel;
 
 -- name: forget_deliveries
 -- Some of what has ended and is old goes, with its attempts.

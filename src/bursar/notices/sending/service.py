@@ -53,7 +53,7 @@ class Deliveries:
             )
 
     async def queues(self) -> tuple[Queue, ...]:
-        """Say how the queue of each channel stands, for those who watch it."""
+        """Say how the queue of each channel stands, for those who watch it; cheap at any length."""
         async with self._database.connection() as connection:
             return await store.read_queues(connection)
 
@@ -63,7 +63,7 @@ class Deliveries:
         One that waits for its next try need not wait longer; one that is under way is a `Conflict`
         ``delivery_under_way``. A paused dispatch and an endpoint that is off still hold it, a
         canceled dispatch does not; if its endpoint has been removed this is `Rejected`
-        ``endpoint_removed``.
+        ``webhook_removed``.
         """
         check_voice(actor, reason)
         async with self._database.transaction() as connection:
@@ -78,7 +78,7 @@ class Deliveries:
                 )
             if found.endpoint_gone:
                 raise Rejected(
-                    "endpoint_removed",
+                    "webhook_removed",
                     f"the endpoint of delivery {delivery_id} has been removed",
                     delivery=delivery_id,
                 )
@@ -119,7 +119,7 @@ class Deliveries:
             there = 0 < endpoint_id <= _LARGEST_INT4
             if not there or not await store.is_endpoint(connection, endpoint_id):
                 raise Missing(
-                    "endpoint_unknown", f"there is no endpoint {endpoint_id}", endpoint=endpoint_id
+                    "webhook_unknown", f"there is no webhook {endpoint_id}", endpoint=endpoint_id
                 )
             chosen = sorted(set(kinds))
             again = await store.replay_range(
@@ -130,7 +130,7 @@ class Deliveries:
                     connection,
                     actor=actor,
                     act="delivery.replay_range",
-                    subject=f"endpoint_{endpoint_id}",
+                    subject=f"webhook_{endpoint_id}",
                     reason=reason,
                     after={
                         "deliveries": again,
@@ -172,7 +172,7 @@ class Deliveries:
 
 
 async def on_new_epoch(connection: Connection) -> int:
-    """Park all that waits, in the transaction that takes note of a restore; returns how many.
+    """Park all that waits, in the transaction that takes note of a restore; returns how much.
 
     It may have been sent between the backup and the restore, and nothing is sent a second time
     (O3). `Deliveries.release` sends it after all.

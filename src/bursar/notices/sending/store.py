@@ -20,6 +20,7 @@ from bursar.notices.model import (
 )
 from bursar.notices.sending.backoff import MOST_TRIES, Verdict, given_up
 from bursar.notices.sending.model import (
+    COUNTED_TO,
     Claim,
     Claimed,
     GivenUp,
@@ -157,7 +158,7 @@ async def give_back(connection: Connection, delivery: Delivery) -> None:
 
 
 async def park_waiting(connection: Connection, note: str) -> int:
-    """Park everything that waits; returns how much."""
+    """Park all that waits; returns how much."""
     return await _count(connection, "park_waiting", {"note": note})
 
 
@@ -239,7 +240,7 @@ async def release(connection: Connection, channel: Channel, note: str) -> int:
 
 async def read_queues(connection: Connection) -> tuple[Queue, ...]:
     """Read how the queue of each channel stands."""
-    rows = await _all(connection, "read_queues")
+    rows = await _all(connection, "read_queues", {"limit": Int4(COUNTED_TO)})
     return tuple(
         Queue(channel=Channel(row[0]), waiting=row[1], parked=row[2], behind_s=row[3])
         for row in rows

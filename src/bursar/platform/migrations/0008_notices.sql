@@ -123,7 +123,8 @@ create table bursar.webhook_endpoints (
 );
 
 -- One notice, or for machines several of one run, on its way to one place. To whom an e-mail goes
--- is looked up when it is sent; address is an operator's.
+-- is looked up when it is sent; address is an operator's. The lines of an endpoint, or of the mail,
+-- take turns: one for each dispatch, one for operators, one for all else.
 create table bursar.deliveries (
     delivery_id   bigint       not null generated always as identity,
     notice_id     uuid         not null,
@@ -143,6 +144,8 @@ create table bursar.deliveries (
     address       text         not null default '',
     note          text         not null default '',
     data          json         not null,
+    line          bigint       not null generated always as (
+        coalesce(dispatch_id, case address when '' then 0 else -1 end)) stored,
     constraint deliveries_pkey          primary key (delivery_id),
     constraint deliveries_once          unique (notice_id, channel, endpoint_id, address),
     constraint deliveries_channel_known check (channel in ('email', 'webhook')),
@@ -154,8 +157,7 @@ create table bursar.deliveries (
     constraint deliveries_ended         check ((state = 'waiting') = (ended_at is null))
 ) with (fillfactor = 80);
 
-create index deliveries_due
-    on bursar.deliveries (channel, endpoint_id, (coalesce(dispatch_id, 0)), due_at)
+create index deliveries_due on bursar.deliveries (channel, endpoint_id, line, due_at)
     where state = 'waiting';
 create index deliveries_of_holder on bursar.deliveries (holder_id, delivery_id)
     where holder_id is not null;
