@@ -12,12 +12,17 @@ from bursar.holders.model import HolderChange
 from bursar.ledger import Ledger
 from bursar.ledger.commands import AnyCommand
 from bursar.ledger.model import Result
+from bursar.notices.due import DueWork
+from bursar.notices.service import Notices
+from bursar.platform.settings import Settings
 from bursar.programs.service import Programs
 
 ROOT = Path(__file__).parents[2]
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _BATCH = 10_000
-_STEPS = 5_000
+_STEPS = 10_000
+_MINUTE = timedelta(minutes=1)
+_NO_POST = Settings(data_dir=Path("nowhere"))
 
 
 def at(*when: int) -> datetime:
@@ -35,11 +40,18 @@ def example(name: str, *changes: tuple[str, str]) -> str:
 
 
 class World:
-    """One ledger with its programs and people; the clock stands still but for `to`."""
+    """One ledger with its programs, people and notices; the clock stands still but for `to`.
 
-    def __init__(self, ledger: Ledger, owner: psycopg.Connection) -> None:
+    The ``settings`` say where notices are sent; without them they are told in inboxes alone.
+    """
+
+    def __init__(
+        self, ledger: Ledger, owner: psycopg.Connection, settings: Settings = _NO_POST
+    ) -> None:
         self.ledger = ledger
         self.programs = Programs(ledger)
+        self.notices = Notices(ledger, settings)
+        self._due = DueWork(self.programs, self.notices.maker)
         self._economy = EconomyService(ledger, self.programs)
         self.now = _EPOCH
         self._owner = owner
@@ -49,8 +61,12 @@ class World:
         )
 
     def to(self, instant: datetime) -> None:
-        """Move the clock forward."""
+        """Move the clock forward; what waits to be sent has waited for so long."""
         assert instant >= self.now, f"the clock does not go back from {self.now} to {instant}"
+        self._owner.execute(
+            "update bursar.deliveries set due_at = due_at - %s where state = 'waiting'",
+            (instant - self.now,),
+        )
         self.now = instant
         self._owner.execute(
             "update bursar.economy set sandbox = true, clock_offset = %s", (instant - _EPOCH,)
@@ -72,8 +88,10 @@ class World:
             assert not refused, refused[:3]
 
     async def work(self) -> None:
-        """Do what is due, as a worker that looks in just now."""
-        await self.programs.do_all_due()
+        """Do what is due, as a worker that looks in just now: give, tell of it, and send."""
+        await self._due.do_all_due()
+        await self.notices.send_mail()
+        await self.notices.send_webhooks()
 
     async def run_until(self, end: datetime, *, late: timedelta = timedelta()) -> None:
         """Let time pass as a running system has it: it wakes when something is due, and works.
@@ -81,14 +99,27 @@ class World:
         With ``late`` it always comes that much too late.
         """
         for _ in range(_STEPS):
-            due = await self.programs.next_due()
-            if due is None or due + late > end:
+            due = await self._due.next_due()
+            dues = (None if due is None else due + late, self._next_post())
+            following = min((one for one in dues if one is not None), default=None)
+            if following is None or following > end:
                 break
-            self.to(max(self.now, due + late))
+            self.to(max(self.now, following))
             await self.work()
         else:
             raise AssertionError(f"there is always something due at {self.now}")
         self.to(end)
+
+    def _next_post(self) -> datetime | None:
+        """When something that waits is to be sent: by this clock, and to the minute.
+
+        It is due in the time of the world, of which some has passed while this clock stood.
+        """
+        [(wait,)] = self.rows(
+            "select min(d.due_at) - clock_timestamp() from bursar.deliveries d"
+            " where d.state = 'waiting' and d.due_at > clock_timestamp()"
+        )
+        return None if wait is None else self.now + -(-wait // _MINUTE) * _MINUTE
 
     async def post(self, commands: Sequence[AnyCommand]) -> list[Result]:
         """Post what the app does on its own."""

@@ -177,7 +177,7 @@ def test_without_a_key_nothing_is_kept_and_sending_says_so(
         (
             ("replay", "7", "--since", "2026-01-01", "--until", "2026-01-02", *WHY),
             3,
-            "endpoint_unknown",
+            "webhook_unknown",
         ),
         (
             (
