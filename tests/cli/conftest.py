@@ -16,7 +16,9 @@ from bursar.cli import main
 from tests.conftest import Database
 
 if TYPE_CHECKING:
+    from tests.cli.listener import Listener
     from tests.cli.shop import Shop
+    from tests.notices.mail.servers import Office
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,38 @@ def shop(bursar: Run, database: Database) -> "Shop":
     made = Shop(database.url, bursar)
     made.enrol("ada", "bob", "cyd")
     return made
+
+
+@pytest.fixture
+def telling(shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> "Shop":
+    """A shop that tells of deposits, with a key for secrets, and mia who has an address."""
+    from bursar.platform.sealing import new_key
+    from tests.cli.telling import begin_telling
+
+    monkeypatch.setenv("BURSAR_SECRETS_KEY", new_key())
+    monkeypatch.setenv("BURSAR_WEBHOOK_NETWORKS", "127.0.0.0/8")
+    begin_telling(shop)
+    return shop
+
+
+@pytest.fixture
+def listener() -> Iterator["Listener"]:
+    """A machine that listens for webhooks."""
+    from tests.cli.listener import listening
+
+    with listening() as kept:
+        yield kept
+
+
+@pytest.fixture
+def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator["Office"]:
+    """A mail server that the settings name."""
+    from tests.notices.mail.servers import office
+
+    with office() as (handler, port):
+        monkeypatch.setenv("BURSAR_SMTP_URL", f"smtp://127.0.0.1:{port}")
+        monkeypatch.setenv("BURSAR_MAIL_FROM", "Sports Club <coins@club.example>")
+        yield handler
 
 
 @pytest.fixture

@@ -41,6 +41,8 @@ _COMMANDS: Final = {
     "alerts": "List the matters that operators should know of, and close them.",
     "key": "API keys: add, list, rotate, revoke.",
     "token": "Tokens of holders: issue one, rotate the secret that signs them.",
+    "notices": "What is told to whom, how it reads, and how its sending stands.",
+    "webhook": "Webhooks: add, list, change, rotate, remove, ping, replay.",
     "outage": "Declare windows in which holders could not act.",
     "tick": "Plan all that is due now, and do it.",
     "serve": "Serve the HTTP API.",

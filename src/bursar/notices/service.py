@@ -87,12 +87,7 @@ class Notices:
 
         Raises `Invalid` ``notice_kind``, ``notice_language``, ``template_error``.
         """
-        known = self.texts.languages()
-        if language not in known:
-            raise Invalid("notice_language", f"there are texts in {', '.join(known)}")
-        chosen = kind_of(kind)
-        given = SAMPLES[chosen] if data is None else data
-        return self.texts.render(chosen, given, sample_reader(language))
+        return preview_of(self.texts, kind, language, data=data)
 
     def check_templates(self) -> tuple[Failure, ...]:
         """Try every template that replaces one of ours, in every language; what fails."""
@@ -212,6 +207,18 @@ class Notices:
             return self.texts.brief(kind, data, reader)
         except Invalid:
             return self.texts.brief(kind, data, reader, builtin=True)
+
+
+def preview_of(
+    texts: Texts, kind: str, language: str, *, data: Mapping[str, Any] | None = None
+) -> Rendered:
+    """Write a kind as a letter with made-up data, as `Notices.preview`; it needs no ledger."""
+    known = texts.languages()
+    if language not in known:
+        raise Invalid("notice_language", f"there are texts in {', '.join(known)}")
+    chosen = kind_of(kind)
+    given = SAMPLES[chosen] if data is None else data
+    return texts.render(chosen, given, sample_reader(language))
 
 
 def kind_of(text: str) -> Kind:

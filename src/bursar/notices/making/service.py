@@ -12,7 +12,7 @@ from bursar.notices.making.placing import Outlets, read_outlets
 from bursar.notices.making.reminding import next_reminder, remind
 from bursar.notices.making.warning import next_warning, warn
 from bursar.notices.program_kinds import ProgramKinds
-from bursar.notices.sending.store import park_waiting
+from bursar.notices.sending.service import on_new_epoch
 from bursar.notices.store import State, note_epoch, read_state
 from bursar.platform.database import Connection, Database
 from bursar.platform.errors import Conflict, Missing
@@ -128,7 +128,7 @@ class Maker:
             state = await read_state(connection)
             if state.epoch != state.now_epoch:
                 if await note_epoch(connection):
-                    await park_waiting(connection)
+                    await on_new_epoch(connection)
                 state = await read_state(connection)
             return state, await read_outlets(connection, mail=self._mail)
 
