@@ -20,7 +20,7 @@ What a notice's data says:
 
 | kind              | keys |
 |-------------------|------|
-| `deposit`         | asset, amount, balance, entry_kind, reference; of a program: program, period, award |
+| `deposit`         | asset, amount, balance, entry_kind, reference; program, period, award |
 | `refresh_done`    | asset, amount, balance, reference, program, period, award |
 | `refresh_failed`  | asset, program, period, reason |
 | `reminder`        | asset, amount, program, period, due_at |
@@ -31,7 +31,8 @@ What a notice's data says:
 | `operator_alert`  | alert, subject, message |
 | `failure_summary` | subject, message |
 
-``award`` is the sort of an award: scheduled, manual, claim, subscription_change, compensation.
+What no program has given names none; ``award`` is the sort of what one has: scheduled, manual,
+claim, subscription_change or compensation.
 Amounts are signed minor units; instants are RFC 3339 text in UTC.
 """
 
