@@ -97,6 +97,7 @@ def test_an_award_names_its_program_and_period() -> None:
     [notice] = notices(awarded(), ALL, Kind.REFRESH_DONE)
 
     assert (notice.data["program"], notice.data["period"]) == ("monthly", "2026-03")
+    assert notice.data["award"] == "scheduled"
     assert source_of(awarded()) == Source("monthly", 2)
 
 

@@ -457,8 +457,11 @@ async def test_operators_are_told_of_each_open_matter_once(
         ("operator_alert", "cto@club.example"),
         ("operator_alert", "ops@club.example"),
     ]
-    [webhook] = queue("webhook")
-    assert webhook["data"]["notices"][0]["data"]["alert"] == "awards_failing"
+    async with ledger.database.transaction() as connection:
+        await raise_alert(connection, "run_halted", "run_8", "the first 1,000 awards have failed")
+    await maker.tell_operators()
+    told = [notice["data"]["alert"] for d in queue("webhook") for notice in d["data"]["notices"]]
+    assert told == ["awards_failing", "run_halted"]
 
 
 async def test_after_a_restore_nothing_is_sent_a_second_time(

@@ -38,11 +38,15 @@ KindsOf = Callable[[Source], Collection[str]]
 
 
 class _Said(msgspec.Struct, frozen=True):
-    """What an entry's metadata says that matters here; an app's own may say anything."""
+    """What an entry's metadata says that matters here; an app's own may say anything.
+
+    ``kind`` is what sort of award it was.
+    """
 
     program: Any = None
     version: Any = None
     period: Any = None
+    kind: Any = None
 
 
 _SAID: Final = msgspec.json.Decoder(_Said)
@@ -120,8 +124,13 @@ def _notice(entry: Entry, kind: Kind, data: dict[str, Any]) -> Notice:
 def _of_program(source: Source | None, entry: Entry) -> dict[str, Any]:
     if source is None:
         return {}
-    period = _said(entry).period
-    return {"program": source.program, "period": period if isinstance(period, str) else ""}
+    said = _said(entry)
+    period = said.period if isinstance(said.period, str) else ""
+    return {
+        "program": source.program,
+        "period": period,
+        "award": said.kind if isinstance(said.kind, str) else "",
+    }
 
 
 def _said(entry: Entry) -> _Said:

@@ -20,8 +20,8 @@ What a notice's data says:
 
 | kind              | keys |
 |-------------------|------|
-| `deposit`         | asset, amount, balance, entry_kind, reference; of a program: program, period |
-| `refresh_done`    | asset, amount, balance, reference, program, period |
+| `deposit`         | asset, amount, balance, entry_kind, reference; program, period, award |
+| `refresh_done`    | asset, amount, balance, reference, program, period, award |
 | `refresh_failed`  | asset, program, period, reason |
 | `reminder`        | asset, amount, program, period, due_at |
 | `corrected`       | asset, amount, balance, entry_kind, reference; of a program: program |
@@ -31,6 +31,8 @@ What a notice's data says:
 | `operator_alert`  | alert, subject, message |
 | `failure_summary` | subject, message |
 
+What no program has given names none; ``award`` is the sort of what one has: scheduled, manual,
+claim, subscription_change or compensation.
 Amounts are signed minor units; instants are RFC 3339 text in UTC.
 """
 

@@ -238,3 +238,19 @@ def test_all_letters_can_be_written_out_for_a_look(tmp_path: Path) -> None:
     written = write_all(tmp_path)
     assert len(written) == 2 * len(EVERY)
     assert all(path.read_text("utf-8").strip() for path in written)
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "begins"),
+    [
+        ("en", "Your new subscription: 1,500 coins more", "new cycle began"),
+        ("de", "Dein neues Abo: 1.500 Münzen mehr", "neuer Zyklus begonnen"),
+    ],
+)
+def test_the_difference_of_a_higher_tier_is_not_told_as_a_new_cycle(
+    language: str, subject: str, begins: str
+) -> None:
+    assert begins in render(Kind.REFRESH_DONE, language).text
+    done = render(Kind.REFRESH_DONE, language, award="subscription_change")
+    assert done.subject == subject
+    assert begins not in done.text

@@ -17,6 +17,7 @@ SAMPLES: Final[Mapping[Kind, Mapping[str, Any]]] = MappingProxyType(
             "reference": "monthly/2026-12",
             "program": "monthly",
             "period": "2026-12",
+            "award": "scheduled",
         },
         Kind.REFRESH_DONE: {
             "asset": "coins",
@@ -25,6 +26,7 @@ SAMPLES: Final[Mapping[Kind, Mapping[str, Any]]] = MappingProxyType(
             "reference": "refresh/2026-12-01",
             "program": "refresh",
             "period": "2026-12-01",
+            "award": "scheduled",
         },
         Kind.REFRESH_FAILED: {
             "asset": "coins",

@@ -19,7 +19,16 @@ from bursar.notices.mail.model import Reader
 from bursar.notices.model import Kind
 from bursar.platform.errors import Broken
 
-_TEXTS: Final = ("program", "reason", "reference", "entry_kind", "alert", "subject", "message")
+_TEXTS: Final = (
+    "program",
+    "reason",
+    "reference",
+    "entry_kind",
+    "award",
+    "alert",
+    "subject",
+    "message",
+)
 _AMOUNTS: Final = ("amount", "balance", "below")
 _INSTANTS: Final = {"due_at": "due", "expires_at": "expires"}
 

@@ -22,7 +22,9 @@ _OPERATORS: Final = 0
 async def alert(connection: Connection, state: State, outlets: Outlets) -> int:
     """Place what operators have not been told of yet; returns how many deliveries that made."""
     notices = [_notice(one) for one in await store.read_alerts(connection, state.now - _RECENT)]
-    made = await place(connection, state, Outlets(mail=False, endpoints=outlets.endpoints), notices)
+    machines = Outlets(mail=False, endpoints=outlets.endpoints)
+    # one by one: what is open is looked at again with whatever has come up since
+    made = await place(connection, state, machines, notices, batch=1)
     if outlets.mail:
         made += await add(connection, list(_mails(notices, state)))
     return made

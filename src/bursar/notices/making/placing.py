@@ -70,14 +70,16 @@ async def place(
     *,
     dispatch_id: int | None = None,
     run: str | None = None,
+    batch: int = BATCH,
 ) -> int:
     """Put what is to be sent of these notices into the queue, in the caller's transaction.
 
-    Returns how many deliveries that were; of a notice that was placed before there are none.
+    Machines are sent ``batch`` of them together. Returns how many deliveries that were; of a batch
+    that was placed before there is none: who places some again with others places each by itself.
     """
     if not notices or not outlets.any:
         return 0
-    made = list(_to_machines(notices, state, outlets, run))
+    made = list(_to_machines(notices, state, outlets, run, batch))
     if outlets.mail:
         made += await _to_people(connection, notices, state)
     if dispatch_id is not None:
@@ -119,16 +121,16 @@ async def _to_people(
 
 
 def _to_machines(
-    notices: Sequence[Notice], state: State, outlets: Outlets, run: str | None
+    notices: Sequence[Notice], state: State, outlets: Outlets, run: str | None, batch: int
 ) -> Iterator[NewDelivery]:
-    """Make what each endpoint is sent: of each kind that it takes, up to `BATCH` together."""
+    """Make what each endpoint is sent: of each kind that it takes, up to ``batch`` together."""
     by_kind: dict[Kind, list[Notice]] = defaultdict(list)
     for notice in notices:
         by_kind[notice.kind].append(notice)
     for kind, alike in by_kind.items():
         takers = [number for number, kinds in outlets.endpoints if not kinds or kind in kinds]
-        for first in range(0, len(alike), BATCH) if takers else ():
-            part = alike[first : first + BATCH]
+        for first in range(0, len(alike), batch) if takers else ():
+            part = alike[first : first + batch]
             data = {"run": run, "notices": [_spelled(notice) for notice in part]}
             for endpoint_id in takers:
                 yield NewDelivery(
