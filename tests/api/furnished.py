@@ -28,6 +28,9 @@ sandbox = true
 [assets.coins]
 [assets.gems]
 
+[notices]
+send = ["deposit"]
+
 [programs.monthly]
 asset = "coins"
 schedule = { every = "month" }
@@ -297,6 +300,21 @@ async def _key(f: Furniture) -> Names:
     return {"key": [await f.key()]}
 
 
+async def _told(f: Furniture) -> Names:
+    """Somebody with an inbox of their own."""
+    name = await f.person(coins=100)
+    inboxes = f.services.notices.inboxes
+    for _ in range(3):
+        await f.hold(name)
+    page = await inboxes.page(name)
+    return {
+        "holder": [name],
+        "notice": [str(notice.notice_id) for notice in page.items],
+        "up_to": [notice.number for notice in page.items],
+        "quiet": [{"from": "21:15", "until": "06:00"}, None],
+    }
+
+
 async def _alert(f: Furniture) -> Names:
     return {"alert": [await f.alert()]}
 
@@ -325,7 +343,12 @@ PREPARED: Final[Mapping[str, Callable[[Furniture], Awaitable[Names]]]] = {
     "captureHold": _hold,
     "changeHolders": _many,
     "claim": _claimant,
+    "changeMyPreferences": _told,
     "claimMine": _claimant,
+    "dismissMyNotice": _told,
+    "listMyNotices": _told,
+    "readMyNotice": _told,
+    "readMyNotices": _told,
     "eraseHolder": _leaving,
     "moveClock": _later,
     "pauseRun": _running,

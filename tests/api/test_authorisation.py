@@ -93,6 +93,14 @@ GET  /v1/me/wallets/{asset}/entries                    h
 GET  /v1/me/next-grants                                h
 GET  /v1/me/grants                                     h
 POST /v1/me/claims/{program}                           h
+GET  /v1/me/inbox                                      h
+GET  /v1/me/inbox/unread                               h
+GET  /v1/me/inbox/events                               h
+POST /v1/me/inbox/{notice}/read                        h
+POST /v1/me/inbox/read                                 h
+DELETE /v1/me/inbox/{notice}                           h
+GET  /v1/me/notice-preferences                         h
+PATCH /v1/me/notice-preferences                        h
 GET  /v1/keys                                          a
 POST /v1/keys                                          a
 POST /v1/keys/{key}/rotate                             a
@@ -145,7 +153,7 @@ async def test_each_credential_opens_what_its_row_says_and_nothing_else(api, as_
             headers = as_(scope)
     found = {}
     for (method, path), who in ROWS.items():
-        body = {} if method in ("POST", "PUT") else None
+        body = {} if method in ("POST", "PUT", "PATCH") else None
         answer = await api.request(method, filled(path), headers=headers, json=body)
         open_to_it = who == "*" or LETTERS.get(scope, "?") in who
         if answer.status_code not in (401, 403):

@@ -87,6 +87,8 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "by": "Which of an entry's times counts: when it was recorded, or took effect.",
     "period": "The period, as the program names it.",
     "actor": "Only acts of this actor.",
+    "notice": "The notice, by its id.",
+    "unread": "Whether only what was not read is listed.",
     "act": "Only acts of this name; `run.*` for all of runs.",
     "subject": "Only acts on this.",
     "format": "The format of the export.",

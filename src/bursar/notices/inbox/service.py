@@ -103,6 +103,15 @@ class Inboxes:
         async with self._database.connection() as connection:
             return await store.read_since(connection, holder_id, number, limit)
 
+    async def newest(self, holder_id: int) -> int:
+        """Bring an inbox up to date, and tell the place of its newest notice; 0 without any."""
+        await self.bring_up_to_date(holder_id)
+        async with self._database.connection() as connection:
+            found = await store.read_page(
+                connection, holder_id, before=_NEWEST, unread=False, limit=1
+            )
+        return found[0].number if found else 0
+
     async def unread_of(self, holder_id: int) -> int:
         """Count what has not been read, of an inbox that was brought up to date."""
         async with self._database.connection() as connection:
