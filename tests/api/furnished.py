@@ -17,6 +17,7 @@ from bursar.holders import HolderChange, Login
 from bursar.ledger import AnyCommand, Credit, Debit, LotTerms, PlaceHold, SetLimit
 from bursar.programs import store
 from bursar.programs.model import RunId, RunState
+from tests.api import furnished_notices
 
 FOUNDER: Final[Mapping[str, str]] = {"actor": "api:founder", "reason": "a club is founded"}
 
@@ -38,6 +39,7 @@ starts = 2020-01-01
 amount = 250
 limits = { award = LIMIT }
 keep_reasons = ["subscribed"]
+terms = { notices = ["deposit"] }
 who = { subscribed = 'holder.status == "active"' }
 
 [programs.careful]
@@ -215,6 +217,7 @@ async def furnish(services: Services) -> Furniture:
         "status": ["active"],
         "tier": ["free", "pro"],
         "source": ["shop"],
+        "language": ["en", "de"],
         "actor": ["api:founder"],
         "act": ["run.*", "economy.apply"],
         "text": [f.club()],
@@ -300,21 +303,6 @@ async def _key(f: Furniture) -> Names:
     return {"key": [await f.key()]}
 
 
-async def _told(f: Furniture) -> Names:
-    """Somebody with an inbox of their own."""
-    name = await f.person(coins=100)
-    inboxes = f.services.notices.inboxes
-    for _ in range(3):
-        await f.hold(name)
-    page = await inboxes.page(name)
-    return {
-        "holder": [name],
-        "notice": [str(notice.notice_id) for notice in page.items],
-        "up_to": [notice.number for notice in page.items],
-        "quiet": [{"from": "21:15", "until": "06:00"}, None],
-    }
-
-
 async def _alert(f: Furniture) -> Names:
     return {"alert": [await f.alert()]}
 
@@ -336,6 +324,7 @@ async def _unrun(f: Furniture) -> Names:
 
 
 PREPARED: Final[Mapping[str, Callable[[Furniture], Awaitable[Names]]]] = {
+    **furnished_notices.PREPARED,
     "applyEconomy": _text,
     "approveRun": _waiting,
     "approveVersion": _version,
@@ -343,12 +332,7 @@ PREPARED: Final[Mapping[str, Callable[[Furniture], Awaitable[Names]]]] = {
     "captureHold": _hold,
     "changeHolders": _many,
     "claim": _claimant,
-    "changeMyPreferences": _told,
     "claimMine": _claimant,
-    "dismissMyNotice": _told,
-    "listMyNotices": _told,
-    "readMyNotice": _told,
-    "readMyNotices": _told,
     "eraseHolder": _leaving,
     "moveClock": _later,
     "pauseRun": _running,

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bursar.api import story_mine
+from bursar.api import story_mine, story_notices
 
 ELSEWHERE: Final[Mapping[str, Any]] = {
     **story_mine.ELSEWHERE,
+    **story_notices.ELSEWHERE,
     "Alert.kind": "approval_needed",
     "Alert.message": "run_7 would give 255000 coins to 1020 holders: a second person is to look",
     "Amount.by_tier": {},
@@ -202,6 +203,7 @@ _ASKED_OF_HOLD: Final[Mapping[str, Any]] = {"source": "shop", "metadata": {"seat
 
 OWN: Final[Mapping[str, Mapping[str, Any]]] = {
     **story_mine.OWN,
+    **story_notices.OWN,
     "addAsset": {"reason": "a second kind of credit"},
     "addKey": {
         "reason": "for the shop's new server",
