@@ -6,6 +6,7 @@ import pytest
 
 from bursar.notices.choosing import channels, not_before
 from bursar.notices.model import (
+    NEVER_QUIET,
     NO_PREFERENCES,
     Channel,
     Kind,
@@ -51,6 +52,7 @@ def test_what_a_holder_chooses_wins_for_that_kind_and_channel_alone() -> None:
         (at(2026, 1, 5, 23), NIGHT, None, at(2026, 1, 6, 7)),
         (at(2026, 1, 5, 23), NIGHT, "Nowhere/Land", at(2026, 1, 6, 7)),
         (at(2026, 3, 28, 22), NIGHT, BERLIN, at(2026, 3, 29, 5)),  # the clocks go forward at two
+        (at(2026, 1, 5, 23), NEVER_QUIET, BERLIN, at(2026, 1, 5, 23)),
         (at(2026, 1, 5, 23), None, BERLIN, at(2026, 1, 5, 23)),
     ],
 )

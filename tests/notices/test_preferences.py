@@ -8,7 +8,7 @@ import pytest
 
 from bursar.ledger import Ledger
 from bursar.notices.kinds import OF_HOLDERS
-from bursar.notices.model import Kind, NoticeSettings, QuietHours
+from bursar.notices.model import NEVER_QUIET, Kind, NoticeSettings, QuietHours
 from bursar.notices.preferences import NoticePreferences
 from bursar.platform.errors import Conflict, Invalid, Missing
 from bursar.trail import Trail
@@ -58,6 +58,7 @@ async def test_own_quiet_hours_take_the_place_of_the_economys_and_may_be_given_u
     kept = await wishes.change("mia", choices={"deposit": {"email": False}}, **WHO)
     assert (kept.quiet, kept.own_quiet) == (own, True)
 
+    assert (await wishes.change("mia", quiet=NEVER_QUIET, **WHO)).quiet == NEVER_QUIET
     assert (await wishes.change("mia", quiet=None, **WHO)).quiet == NIGHT
 
 
@@ -103,7 +104,6 @@ async def test_many_who_change_different_things_all_have_theirs(wishes: NoticePr
         {"choices": {"deposit": {"pigeon": True}}},
         {"choices": {"deposit": {"email": 1}}},
         {"choices": {"x" * 10_000: {}}},
-        {"quiet": QuietHours(time(9), time(9))},
     ],
 )
 async def test_what_there_is_not_cannot_be_wished(

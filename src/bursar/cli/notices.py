@@ -23,7 +23,7 @@ from bursar.cli.session import (
 from bursar.ledger import Ledger
 from bursar.notices.kinds import OF_HOLDERS, OF_PROGRAMS, OF_THE_REST
 from bursar.notices.mail.smtp_url import server_of
-from bursar.notices.model import Kind, NoticeSettings, QuietHours
+from bursar.notices.model import NEVER_QUIET, Kind, NoticeSettings, QuietHours
 from bursar.notices.preferences import Effective
 from bursar.notices.service import Notices
 from bursar.platform.errors import Invalid
@@ -122,7 +122,7 @@ def preferences(
     quiet: Annotated[
         str | None,
         typer.Option(
-            "--quiet", metavar="FROM-UNTIL", help="22:00-07:00, or default: the economy's."
+            "--quiet", metavar="FROM-UNTIL", help="22:00-07:00, none, or default: the economy's."
         ),
     ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why, if it is changed.")] = BY_HAND,
@@ -219,7 +219,9 @@ def _text(value: object) -> str:
 
 
 def _quiet(hours: QuietHours | None) -> str:
-    return "-" if hours is None else f"{hours.start:%H:%M} to {hours.until:%H:%M}"
+    if hours is None or hours.start == hours.until:
+        return "none"
+    return f"{hours.start:%H:%M} to {hours.until:%H:%M}"
 
 
 def _show_wishes(now: Effective) -> None:
@@ -253,15 +255,15 @@ def _choices(given: list[str]) -> dict[str, dict[str, bool | None]]:
 
 
 def _hours(text: str) -> QuietHours | UnsetType | None:
-    if text == "default":
-        return None
+    if text in ("default", "none"):
+        return None if text == "default" else NEVER_QUIET
     start, _, until = text.partition("-")
     try:
         return QuietHours(_hour(start), _hour(until))
     except ValueError:
         raise Invalid(
             "option_invalid",
-            f"--quiet: {text[:40]!r} are no hours; write them like 22:00-07:00, or default",
+            f"--quiet: {text[:40]!r} are no hours; write them like 22:00-07:00, none or default",
             option="--quiet",
         ) from None
 

@@ -43,6 +43,8 @@ def not_before(now: datetime, quiet: QuietHours | None, zone: str | None) -> dat
 
 
 def _within(wall: time, quiet: QuietHours) -> bool:
+    if quiet.start == quiet.until:
+        return False
     if quiet.start < quiet.until:
         return quiet.start <= wall < quiet.until
     return wall >= quiet.start or wall < quiet.until

@@ -43,7 +43,10 @@ Personal = Literal["inbox", "email"]
 
 
 class QuietHours(msgspec.Struct, frozen=True):
-    """From when until when e-mail waits, in the holder's zone; it may go over midnight."""
+    """From when until when e-mail waits, in the holder's zone; it may go over midnight.
+
+    Hours that end when they begin are none.
+    """
 
     start: time
     until: time
@@ -87,6 +90,9 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True):
     quiet: QuietHours | None = None
     revision: int = 0
 
+
+NEVER_QUIET: Final = QuietHours(time(0), time(0))
+"""E-mail never waits, whatever the economy's quiet hours are."""
 
 NO_PREFERENCES: Final = Preferences()
 

@@ -66,13 +66,12 @@ class NoticePreferences:
     ) -> Effective:
         """Change what a holder wishes; what is left out stays, None is the economy's default again.
 
+        `NEVER_QUIET` are no quiet hours, whatever the economy has.
         With ``expect`` only while the revision is that one, else `Conflict`
         ``precondition_failed``. Raises `Invalid` ``preference_invalid``, `Missing`.
         """
         check_voice(actor, reason)
         wished = _checked(choices or {})
-        if isinstance(quiet, QuietHours) and quiet.start == quiet.until:
-            raise Invalid("preference_invalid", "quiet hours begin and end at different times")
 
         async def once(connection: Connection) -> Effective:
             number = await find_holder(connection, holder)

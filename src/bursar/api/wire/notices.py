@@ -100,7 +100,10 @@ class Quiet(
     forbid_unknown_fields=True,
     rename={"start": "from"},
 ):
-    """Between which times of the day e-mail waits, in the holder's zone; over midnight, too."""
+    """Between which times of the day e-mail waits, in the holder's zone; over midnight, too.
+
+    If both are the same, it never waits.
+    """
 
     start: Clock
     until: Clock
