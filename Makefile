@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# a process for each core, at most four, each with a PostgreSQL of its own
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup demo check format lint types imports test test-quick fix bench schema openapi client lock clean
 
@@ -36,10 +38,10 @@ imports: $(READY)  ## who may import whom
 	$(BIN)/lint-imports
 
 test: $(READY)  ## all tests, kills and contention included
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-quick: $(READY)  ## the tests without the slow ones
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 fix: $(READY)  ## format and mend what can be mended
 	$(BIN)/ruff format .

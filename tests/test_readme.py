@@ -119,6 +119,7 @@ def _commands(block: str) -> Iterator[tuple[str, str]]:
 def _facts(printed: str) -> list[str]:
     """Leave out what differs from one machine and day to the next; results and remarks apart."""
     text = re.sub(r"of 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC", "of WHEN", printed)
+    text = re.sub(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d  deposit", "WHEN  deposit", text)
     text = re.sub(r"20\d\d-\d\d(-\d\d( 00:00:00| 23:00:00)?)?", "DATE", text)
     text = re.sub(r"DATE +\d+ ", "DATE DAYS ", text)
     text = re.sub(r"(in|took +) *\d+\.\d s", r"\1 TIME", text)

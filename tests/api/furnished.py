@@ -17,6 +17,7 @@ from bursar.holders import HolderChange, Login
 from bursar.ledger import AnyCommand, Credit, Debit, LotTerms, PlaceHold, SetLimit
 from bursar.programs import store
 from bursar.programs.model import RunId, RunState
+from tests.api import furnished_notices
 
 FOUNDER: Final[Mapping[str, str]] = {"actor": "api:founder", "reason": "a club is founded"}
 
@@ -28,6 +29,9 @@ sandbox = true
 [assets.coins]
 [assets.gems]
 
+[notices]
+send = ["deposit"]
+
 [programs.monthly]
 asset = "coins"
 schedule = { every = "month" }
@@ -35,6 +39,7 @@ starts = 2020-01-01
 amount = 250
 limits = { award = LIMIT }
 keep_reasons = ["subscribed"]
+terms = { notices = ["deposit"] }
 who = { subscribed = 'holder.status == "active"' }
 
 [programs.careful]
@@ -212,6 +217,7 @@ async def furnish(services: Services) -> Furniture:
         "status": ["active"],
         "tier": ["free", "pro"],
         "source": ["shop"],
+        "language": ["en", "de"],
         "actor": ["api:founder"],
         "act": ["run.*", "economy.apply"],
         "text": [f.club()],
@@ -318,6 +324,7 @@ async def _unrun(f: Furniture) -> Names:
 
 
 PREPARED: Final[Mapping[str, Callable[[Furniture], Awaitable[Names]]]] = {
+    **furnished_notices.PREPARED,
     "applyEconomy": _text,
     "approveRun": _waiting,
     "approveVersion": _version,

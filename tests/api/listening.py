@@ -21,10 +21,8 @@ import httpx
 import msgspec
 from litestar.types import ASGIApp
 
-from bursar.api import app
 from bursar.api.app import application, behind_gate
 from bursar.api.hub import Tip
-from bursar.api.routes import inbox_events
 from bursar.api.server import run_server
 from bursar.api.services import Services
 from bursar.api.streams import Pace, Streams
@@ -110,9 +108,9 @@ def notice(holder_id: int, number: int, padding: str = "") -> InboxNotice:
     )
 
 
-def item_of(found: InboxNotice) -> object:
-    """Show of a notice what a test looks at."""
-    return {"number": found.number, "kind": found.kind, **found.data}
+async def items_of(_holder: str, found: Sequence[InboxNotice]) -> list[object]:
+    """Show of notices what a test looks at."""
+    return [{"number": one.number, "kind": one.kind, **one.data} for one in found]
 
 
 def make(url: str, inbox: Path | None, pace: Pace, settings: Settings) -> ASGIApp:
@@ -121,10 +119,9 @@ def make(url: str, inbox: Path | None, pace: Pace, settings: Settings) -> ASGIAp
     async def open_services() -> Services:
         opened = await Services.open(url, settings)
         found = FileInbox(inbox) if inbox else Inboxes(opened.ledger, ProgramKinds())
-        opened.streams = Streams(found, item_of, opened.access, pace=pace)
+        opened.streams = Streams(found, items_of, opened.access, pace=pace)
         return opened
 
-    app.ROUTES.extend(inbox_events.ROUTES)
     return behind_gate(application(open_services, settings), settings)
 
 

@@ -93,6 +93,42 @@ GET  /v1/me/wallets/{asset}/entries                    h
 GET  /v1/me/next-grants                                h
 GET  /v1/me/grants                                     h
 POST /v1/me/claims/{program}                           h
+GET  /v1/me/inbox                                      h
+GET  /v1/me/inbox/unread                               h
+GET  /v1/me/inbox/events                               h
+POST /v1/me/inbox/{notice}/read                        h
+POST /v1/me/inbox/read                                 h
+DELETE /v1/me/inbox/{notice}                           h
+GET  /v1/me/notice-preferences                         h
+PATCH /v1/me/notice-preferences                        h
+GET  /v1/holders/{holder}/inbox                        aov
+GET  /v1/holders/{holder}/notice-preferences           aov
+PATCH /v1/holders/{holder}/notice-preferences          ao
+DELETE /v1/holders/{holder}/bounces                    ao
+GET  /v1/notices/kinds                                 aov
+GET  /v1/notices/settings                              aov
+GET  /v1/notices/preview                               aov
+GET  /v1/notices/templates                             aov
+GET  /v1/unsubscribe/{token}                           *
+POST /v1/unsubscribe/{token}                           *
+GET  /v1/webhooks                                      aov
+POST /v1/webhooks                                      a
+GET  /v1/webhooks/{webhook}                            aov
+PATCH /v1/webhooks/{webhook}                           a
+DELETE /v1/webhooks/{webhook}                          a
+POST /v1/webhooks/{webhook}/rotate                     a
+POST /v1/webhooks/{webhook}/ping                       ao
+POST /v1/webhooks/{webhook}/replay                     ao
+GET  /v1/deliveries                                    aov
+GET  /v1/deliveries/{delivery}                         aov
+POST /v1/deliveries/{delivery}/replay                  ao
+POST /v1/deliveries/release                            ao
+GET  /v1/dispatches                                    aov
+GET  /v1/dispatches/{dispatch}                         aov
+POST /v1/dispatches/{dispatch}/pause                   ao
+POST /v1/dispatches/{dispatch}/resume                  ao
+POST /v1/dispatches/{dispatch}/cancel                  ao
+GET  /v1/bounces                                       aov
 GET  /v1/keys                                          a
 POST /v1/keys                                          a
 POST /v1/keys/{key}/rotate                             a
@@ -105,7 +141,8 @@ ROWS = {(method, path): who for method, path, who in map(str.split, TABLE.strip(
 LETTERS = {
     "admin": "a", "operator": "o", "viewer": "v", "ingest": "i", "partner": "p", "holder": "h",
 }  # fmt: skip
-NUMBERS = {"key": "999", "posting_id": "1", "version": "1", "alert": "1", "run": "run_1"}
+NUMBERS = {"key": "999", "posting_id": "1", "version": "1", "alert": "1", "run": "run_1",
+           "webhook": "1", "delivery": "1", "dispatch": "1"}  # fmt: skip
 
 
 def filled(path: str) -> str:
@@ -145,7 +182,7 @@ async def test_each_credential_opens_what_its_row_says_and_nothing_else(api, as_
             headers = as_(scope)
     found = {}
     for (method, path), who in ROWS.items():
-        body = {} if method in ("POST", "PUT") else None
+        body = {} if method in ("POST", "PUT", "PATCH") else None
         answer = await api.request(method, filled(path), headers=headers, json=body)
         open_to_it = who == "*" or LETTERS.get(scope, "?") in who
         if answer.status_code not in (401, 403):

@@ -99,6 +99,8 @@ def test_a_code_with_a_status_of_its_own_leads_to_a_fitting_family(code: str) ->
         "body_too_large": "invalid",
         "headers_too_large": "invalid",
         "rate_limited": "unavailable",
+        "too_many_streams": "unavailable",
+        "webhook_moved": "conflict",
     }
     assert errors.kind_of(STATUS_OF_CODE[code], code).family == families[code]
 

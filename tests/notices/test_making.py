@@ -216,6 +216,25 @@ async def test_while_a_run_is_giving_nothing_is_told_of_another(
     assert len(queue()) == 4
 
 
+async def test_of_a_run_of_which_there_is_nothing_to_tell_nothing_stays(
+    programs: Programs,
+    maker: Maker,
+    dispatches: Dispatches,
+    tell: Tell,
+    put: Any,
+    clock: Any,
+) -> None:
+    clock(2026, 3, 1)
+    await tell(NoticeSettings())
+    await programs.holders.upsert([HolderChange("mia")], **WHO)  # who has no address
+    await put(terms=Terms(notices=("deposit",)))
+    clock(2026, 4, 1)
+    await programs.do_all_due()
+    await maker.dispatch()
+
+    assert (await dispatches.list()).items == ()
+
+
 async def test_a_dispatch_that_is_paused_goes_on_where_it_was_and_one_canceled_never(
     programs: Programs,
     maker: Maker,

@@ -7,13 +7,17 @@ import psycopg
 import pytest
 
 from bursar.ledger import Credit, Ledger
+from bursar.notices.model import Channel
+from bursar.notices.sending.model import Queue
 from bursar.operation import Diagnosis, Operation, diagnose
 from bursar.operation.doctor import LONG_S, SETTINGS, findings_of
+from bursar.operation.doctor_notices import LATE_S
 from bursar.operation.symptoms import (
     BooksFacts,
     Facts,
     Finding,
     Level,
+    NoticeFacts,
     OpenTransaction,
     Rights,
     ServerFacts,
@@ -56,6 +60,21 @@ SOUND = Facts(
         workers={"host:1": 20},
         alerts={},
     ),
+    notices=NoticeFacts(
+        operators=1,
+        queues=(
+            Queue(channel=Channel.EMAIL, waiting=3, parked=0, behind_s=0),
+            Queue(channel=Channel.WEBHOOK, waiting=0, parked=0, behind_s=0),
+        ),
+        behind_s=0,
+        webhooks={"webhook_1": ""},
+        sealed=True,
+        unreadable=(),
+        mail_server=True,
+        mail_from=True,
+        public_url=True,
+        failures=(),
+    ),
     schema_error=None,
     keyed=True,
     verify_hours=24,
@@ -79,6 +98,17 @@ def _on_server(**changes: object) -> Facts:
 def _in_books(**changes: object) -> Facts:
     assert SOUND.books is not None
     return msgspec.structs.replace(SOUND, books=msgspec.structs.replace(SOUND.books, **changes))
+
+
+def _in_notices(**changes: object) -> Facts:
+    assert SOUND.notices is not None
+    changed = msgspec.structs.replace(SOUND.notices, **changes)
+    return msgspec.structs.replace(SOUND, notices=changed)
+
+
+def _queued(channel: Channel, waiting: int = 0, parked: int = 0, behind_s: int = 0) -> Facts:
+    queue = Queue(channel=channel, waiting=waiting, parked=parked, behind_s=behind_s)
+    return _in_notices(queues=(queue,))
 
 
 # --- judgement ----------------------------------------------------------------------------------
@@ -128,10 +158,28 @@ WRITER = OpenTransaction("process 7 (psql)", False, LONG_S)
         (_in_books(alerts={"run_failed": 1}), Level.ADVICE, "alerts"),
         (_in_books(admin_key=False), Level.ADVICE, "admin_key"),
         (_in_books(sandbox=True), Level.ADVICE, "sandbox"),
+        (_in_notices(mail_from=False), Level.DANGER, "mail"),
+        (_in_notices(public_url=False), Level.ADVICE, "mail"),
+        (_in_notices(mail_server=False, operators=0), Level.DANGER, "mail"),
+        (_in_notices(mail_server=False, queues=()), Level.ADVICE, "mail"),
+        (_queued(Channel.EMAIL, parked=1), Level.ADVICE, "deliveries"),
+        (_queued(Channel.WEBHOOK, behind_s=LATE_S), Level.ADVICE, "deliveries"),
+        (_queued(Channel.EMAIL, behind_s=86_400), Level.DANGER, "deliveries"),
+        (_in_notices(behind_s=LATE_S), Level.ADVICE, "notices"),
+        (_in_notices(behind_s=86_400), Level.DANGER, "notices"),
+        (_in_notices(webhooks={"webhook_1": "gone"}), Level.ADVICE, "webhooks"),
+        (_in_notices(webhooks={"webhook_1": "operator"}), Level.ADVICE, "webhooks"),
+        (_in_notices(sealed=False), Level.DANGER, "secrets_key"),
+        (_in_notices(unreadable=("webhook_1",)), Level.DANGER, "secrets_key"),
+        (_in_notices(failures=("en/deposit.txt:2 (x)",) * 5), Level.DANGER, "templates"),
         (msgspec.structs.replace(SOUND, keyed=False), Level.ADVICE, "checksum_key"),
         (msgspec.structs.replace(SOUND, free=GB - 1), Level.DANGER, "disk"),
         (msgspec.structs.replace(SOUND, free=9 * GB), Level.ADVICE, "disk"),
-        (msgspec.structs.replace(SOUND, schema_error="behind", books=None), Level.DANGER, "schema"),
+        (
+            msgspec.structs.replace(SOUND, schema_error="behind", books=None, notices=None),
+            Level.DANGER,
+            "schema",
+        ),
     ],
 )
 def test_an_ailment_is_the_one_finding_and_something_can_be_done(
@@ -153,6 +201,10 @@ def test_an_ailment_is_the_one_finding_and_something_can_be_done(
         _in_books(checked_h=48),
         _in_books(checked_h=None, entries=False),
         _in_books(programs=0, workers={}),
+        _queued(Channel.EMAIL, waiting=10_000, behind_s=LATE_S - 1),
+        _in_notices(behind_s=LATE_S - 1),
+        _in_notices(webhooks={}, sealed=False),
+        _in_notices(mail_server=False, mail_from=False, public_url=False, operators=0, queues=()),
         msgspec.structs.replace(SOUND, free=None, disk=None),
         msgspec.structs.replace(SOUND, free=20 * GB, disk=1_000 * GB),
         msgspec.structs.replace(_in_books(checked_h=24 * 14), verify_hours=0),

@@ -137,6 +137,7 @@ async def test_what_waits_is_counted(
     assert samples["bursar_awards_failed_open", "monthly"] == 1
     assert samples["bursar_queue_chunks",] == 1
     assert samples["bursar_follower_lag_seconds", "webhooks"] >= 3_600
+    assert samples["bursar_follower_lag_entries", "webhooks"] == 5
 
 
 async def test_the_last_check_and_the_workers_are_told(

@@ -4,7 +4,8 @@ It is made from the handlers alone: their paths, scopes, parameters, bodies, ans
 What a handler's signature cannot tell stands in its ``opt``: ``body`` is the type that it reads
 by itself; ``answers`` are its answers by status, each a type or the media
 types of a text; ``headers`` are headers of its answer with what they mean; ``missing`` says that
-what it shows may not be there, though nothing in the request names it.
+what it shows may not be there, though nothing in the request names it; ``rejected`` that a rule
+may say no, though nothing is changed.
 """
 
 import inspect
@@ -323,6 +324,8 @@ def _failures(operation: _Operation, *, known: bool) -> list[int]:
         statuses.append(404)
     if operation.method != "get":
         statuses += [409, 422]
+    elif operation.handler.opt.get("rejected", False):
+        statuses.append(422)
     if operation.body is not None:
         statuses += [408, 413]
     if _looks_at(operation.handler, "if_match"):

@@ -30,6 +30,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "token_expired": 401,
     "request_timeout": 408,
     "precondition_failed": 412,
+    "webhook_moved": 412,
     "body_too_large": 413,
     "headers_too_large": 431,
     "rate_limited": 429,

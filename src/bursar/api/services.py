@@ -1,6 +1,7 @@
 """What the API serves: every capability, on one pool of connections."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
@@ -8,6 +9,7 @@ from bursar.access import Access, Limiter
 from bursar.api.background import Background
 from bursar.api.patience import Turnstile
 from bursar.api.streams import Streams
+from bursar.api.wire.notices import inbox_items
 from bursar.economy.clock import TestClock
 from bursar.economy.service import EconomyService
 from bursar.holders import Holders
@@ -35,8 +37,6 @@ _READY_S: Final = 2.0
 class Services:
     """The capabilities of one economy, as one process of the API uses them."""
 
-    streams: Streams
-
     def __init__(
         self, ledger: Ledger, doors: Database, settings: Settings, data_dir: Path | None = None
     ) -> None:
@@ -58,6 +58,9 @@ class Services:
         self.trail = Trail(ledger.database)
         self.operation = Operation(
             ledger, verify_hours=settings.verify_hours, keep_days=settings.keep_days
+        )
+        self.streams = Streams(
+            self.notices.inboxes, partial(inbox_items, self.notices), self.access
         )
         self.turnstile = Turnstile()
         self._looking: asyncio.Future[int] | None = None
@@ -93,6 +96,7 @@ class Services:
 
     async def close(self) -> None:
         """Finish what was accepted, and give the connections back."""
+        await self.streams.close()
         await self.background.close()
         await self.notices.close()
         await self.access.close()

@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bursar.api import story_mine, story_notices
+
 ELSEWHERE: Final[Mapping[str, Any]] = {
+    **story_mine.ELSEWHERE,
+    **story_notices.ELSEWHERE,
     "Alert.kind": "approval_needed",
     "Alert.message": "run_7 would give 255000 coins to 1020 holders: a second person is to look",
     "Amount.by_tier": {},
@@ -15,11 +19,6 @@ ELSEWHERE: Final[Mapping[str, Any]] = {
     "AwardView.days_since_last": 28,
     "AwardView.kind": "scheduled",
     "AwardView.metadata": {"period": "2026-03"},
-    "MyAward.added": 250,
-    "MyAward.after": 1250,
-    "MyAward.before": 1000,
-    "MyAward.days_since_last": 28,
-    "MyAward.kind": "scheduled",
     "AwardView.reference": "monthly:2026-03",
     "Calendar.at": "00:00",
     "Calendar.day": 1,
@@ -31,11 +30,6 @@ ELSEWHERE: Final[Mapping[str, Any]] = {
     "Change.name": "monthly",
     "Change.what": "program",
     "Changed.outcome": "created",
-    "ClaimAnswer.awarded": 10,
-    "ClaimAnswer.balance": 1260,
-    "ClaimAnswer.next_available_at": "2026-03-02T00:00:00Z",
-    "ClaimAnswer.period": "2026-03-01",
-    "ClaimAnswer.streak": 5,
     "Cost.amount": 510000,
     "Credit.kind": "earn",
     "Credit.reason": "played in match 77",
@@ -208,6 +202,8 @@ _EARNED: Final[Mapping[str, Any]] = {
 _ASKED_OF_HOLD: Final[Mapping[str, Any]] = {"source": "shop", "metadata": {"seat": "12A"}}
 
 OWN: Final[Mapping[str, Mapping[str, Any]]] = {
+    **story_mine.OWN,
+    **story_notices.OWN,
     "addAsset": {"reason": "a second kind of credit"},
     "addKey": {
         "reason": "for the shop's new server",
@@ -244,7 +240,6 @@ OWN: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "changeHolders": {"reason": "sign-ups of the day", "OneHolder.reason": "signed up"},
     "claim": {"program": "daily"},
-    "claimMine": {"program": "daily"},
     "declareOutage": {
         "reason": "the data centre had no power",
         "NewOutage.starts_at": "2026-03-01T09:00:00Z",

@@ -12,7 +12,7 @@ the token's: the first that is done ends the stream.
 import asyncio
 import time
 from base64 import urlsafe_b64decode
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
@@ -59,18 +59,22 @@ class Line(Protocol):
     def abort(self) -> None: ...
 
 
+ItemsOf = Callable[[str, Sequence[InboxNotice]], Awaitable[Sequence[object]]]
+"""Makes of a holder's notices what an inbox's page shows of each."""
+
+
 class Streams:
-    """The streams of one process; ``item_of`` makes of a notice what an inbox's page shows."""
+    """The streams of one process."""
 
     def __init__(
         self,
         inbox: LiveInbox,
-        item_of: Callable[[InboxNotice], object],
+        items_of: ItemsOf,
         access: Access,
         *,
         pace: Pace | None = None,
     ) -> None:
-        self._item_of = item_of
+        self._items_of = items_of
         self._access = access
         self._pace = pace or Pace()
         self._hub = Hub(inbox, every_s=self._pace.look_s)
@@ -78,7 +82,7 @@ class Streams:
     def stream(self, holder: str, token: str, last_event_id: str | None) -> "Stream":
         """Make the answer to who wants to listen, and may; raises `Invalid` ``last_event_id``."""
         last = None if not last_event_id else _number(last_event_id)
-        return Stream(self._hub, self._item_of, self._access, self._pace, holder, token, last)
+        return Stream(self._hub, self._items_of, self._access, self._pace, holder, token, last)
 
     async def close(self) -> None:
         """Look at inboxes no more."""
@@ -91,7 +95,7 @@ class Stream:
     def __init__(
         self,
         hub: Hub,
-        item_of: Callable[[InboxNotice], object],
+        items_of: ItemsOf,
         access: Access,
         pace: Pace,
         holder: str,
@@ -99,7 +103,7 @@ class Stream:
         last: int | None,
     ) -> None:
         self._hub = hub
-        self._item_of = item_of
+        self._items_of = items_of
         self._access = access
         self._pace = pace
         self._holder = holder
@@ -182,7 +186,11 @@ class Stream:
         while more:
             notices, unread = await self._hub.read(listener, self._last)
             more = len(notices) >= PER_READ
-            parts = [self._said(notice) for notice in notices]
+            items = await self._items_of(self._holder, notices)
+            parts = [
+                b"id: %d\n" % notice.number + _event(b"notice", item)
+                for notice, item in zip(notices, items, strict=True)
+            ]
             if not more and unread != self._unread:
                 self._unread = unread
                 parts.append(self._said_unread())
@@ -213,9 +221,6 @@ class Stream:
         except TimeoutError:
             return False
         return True
-
-    def _said(self, notice: InboxNotice) -> bytes:
-        return b"id: %d\n" % notice.number + _event(b"notice", self._item_of(notice))
 
     def _said_unread(self) -> bytes:
         return _event(b"unread", {"unread": self._unread})

@@ -4,7 +4,8 @@
 |-----------|------------------------------------------------------------------------|
 | 0         | done                                                                   |
 | 1         | `post`: every command was answered, and some were refused;             |
-|           | a run set somebody aside, or was stopped before its end                |
+|           | a run set somebody aside, or was stopped before its end; a template    |
+|           | failed, a delivery was given up, a webhook did not take its ping       |
 | 2         | invalid: the command line, a file or a value is malformed              |
 | 3         | missing: what was named does not exist                                 |
 | 4         | rejected: a rule of the domain says no                                 |

@@ -13,7 +13,7 @@ from bursar.cli.progress import Meter, meter
 from bursar.cli.session import Json, Where
 from bursar.ledger import Ledger
 from bursar.notices.model import Channel
-from bursar.notices.sending.model import Queue
+from bursar.notices.sending.model import COUNTED_TO, Queue
 from bursar.notices.service import Notices
 from bursar.platform.errors import Rejected, Unavailable
 from bursar.platform.settings import load_settings
@@ -43,7 +43,7 @@ def send(where: Where = None, as_json: Json = False) -> None:
             rows = [[str(cell) for cell in _tried(q, tried[q.channel]).values()] for q in queues]
             output.tabulate(["by", "tried>", "waiting>", "parked>"], rows)
             _tell_why(notices, queues)
-        worse = any(queue.parked > before[queue.channel].parked for queue in queues)
+        worse = any(_worse(queue, before[queue.channel]) for queue in queues)
         return errors.REFUSED if worse else 0
 
     if code := with_notices(where, act, connections=CONNECTIONS):
@@ -65,6 +65,11 @@ async def _both(
 
 async def _awaited(do: Callable[[], Awaitable[int]]) -> int:
     return await do()
+
+
+def _worse(now: Queue, before: Queue) -> bool:
+    """Say whether more is parked; where so many are that nobody counts them, suppose it."""
+    return now.parked > before.parked or now.parked >= COUNTED_TO
 
 
 def _tried(queue: Queue, tried: int) -> dict[str, object]:

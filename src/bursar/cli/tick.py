@@ -19,7 +19,8 @@ app = single_command()
 def tick(no_work: NoWork = False, where: Where = None, as_json: Json = False) -> None:
     """Plan all that is due now and do it, a line a run; a worker does it all the time.
 
-    It ends with 1 if a run sets somebody aside or halts.
+    Nobody is sent word of it: `bursar notices send` does that, or a worker. It ends with 1 if a
+    run sets somebody aside or halts.
     """
 
     async def act(programs: Programs) -> int:

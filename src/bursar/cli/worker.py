@@ -43,7 +43,7 @@ def worker(
         typer.Option("--json", help="Log JSON on a terminal, too.", rich_help_panel="Everywhere"),
     ] = False,
 ) -> None:
-    """Plan and do what is due, and sweep the books, until SIGTERM or Ctrl-C.
+    """Plan and do what is due, tell people of it, and sweep the books, until SIGTERM or Ctrl-C.
 
     Once a day one of the workers checks all the books (BURSAR_VERIFY_HOURS), and forgets what is
     no longer needed (BURSAR_KEEP_DAYS).

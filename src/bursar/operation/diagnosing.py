@@ -10,6 +10,7 @@ import shutil
 import msgspec
 
 from bursar.operation.doctor import findings_of
+from bursar.operation.noticing import read_notices
 from bursar.operation.store_doctor import read_books, read_server
 from bursar.operation.symptoms import Facts, Finding, Level
 from bursar.platform.database import Database
@@ -44,12 +45,14 @@ async def diagnose(place: Place, settings: Settings) -> Diagnosis:
         async with database.snapshot() as connection:
             server = await read_server(connection)
             books = None if schema_error else await read_books(connection)
+            notices = None if schema_error else await read_notices(connection, place, settings)
     finally:
         await database.close()
     disk = None if place.data_dir is None else shutil.disk_usage(place.data_dir)
     facts = Facts(
         server=server,
         books=books,
+        notices=notices,
         schema_error=schema_error,
         keyed=settings.checksum_key is not None,
         verify_hours=settings.verify_hours,

@@ -4,10 +4,11 @@ A check is one small function from facts to findings. A **danger** may cost book
 service; **advice** is what an operator should know and may have wanted so.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
-from bursar.operation.symptoms import Facts, Finding, Level
+from bursar.operation.doctor_notices import NOTICE_CHECKS
+from bursar.operation.symptoms import Check, Facts, Finding, Level, advice, danger, spelled
 
 LONG_S: Final = 300
 """A transaction open for so many seconds is one too long."""
@@ -34,27 +35,16 @@ _GB: Final = 2**30
 _WORN: Final = 1_000_000_000
 
 
-Check = Callable[[Facts], Iterator[Finding]]
-
-
-def _danger(check: str, found: str, todo: str) -> Finding:
-    return Finding(Level.DANGER, check, found, todo)
-
-
-def _advice(check: str, found: str, todo: str) -> Finding:
-    return Finding(Level.ADVICE, check, found, todo)
-
-
 def check_version(facts: Facts) -> Iterator[Finding]:
     """A server too old cannot carry the books; a standby takes none."""
     if facts.server.major < _OLDEST_SERVER:
-        yield _danger(
+        yield danger(
             "version",
             f"PostgreSQL {facts.server.version} is too old",
             f"move to PostgreSQL {_OLDEST_SERVER} or newer: `bursar db upgrade`, or a restore",
         )
     if facts.server.standby:
-        yield _danger(
+        yield danger(
             "standby", "the server is a standby and takes no writes", "name the primary's address"
         )
 
@@ -64,7 +54,7 @@ def check_settings(facts: Facts) -> Iterator[Finding]:
     for name, (bad, harm) in SETTINGS.items():
         if facts.server.settings.get(name) == bad:
             better = "origin" if bad == "replica" else "off" if bad == "on" else "on"
-            yield _danger(
+            yield danger(
                 name,
                 f"{name} is {bad}: {harm}",
                 f"set {name} = {better} where it was changed (postgresql.conf, operator.conf, "
@@ -75,14 +65,14 @@ def check_settings(facts: Facts) -> Iterator[Finding]:
 def check_pages(facts: Facts) -> Iterator[Finding]:
     """Find damaged pages, and whether damage would be noticed."""
     if facts.server.checksum_failures:
-        yield _danger(
+        yield danger(
             "pages",
             f"{facts.server.checksum_failures} pages were damaged on disk when they were read",
             "look at disk and memory of the machine; restore a backup on another one and `bursar "
             "verify` it",
         )
     if facts.server.settings.get("data_checksums") == "off":
-        yield _advice(
+        yield advice(
             "pages",
             "pages have no checksums: a disk that rots is not noticed",
             "stop the server and run `pg_checksums --enable`",
@@ -92,7 +82,7 @@ def check_pages(facts: Facts) -> Iterator[Finding]:
 def check_schema(facts: Facts) -> Iterator[Finding]:
     """Find a schema that this program cannot work on; the books are then not looked at."""
     if facts.schema_error is not None:
-        yield _danger(
+        yield danger(
             "schema",
             facts.schema_error,
             "run `bursar migrate`, or the release that the database is at",
@@ -103,7 +93,7 @@ def check_rights(facts: Facts) -> Iterator[Finding]:
     """Entries, postings and acts are append-only for the service, and guarded for everybody."""
     open_ = [r.table for r in facts.server.rights if not r.guarded]
     if open_:
-        yield _danger(
+        yield danger(
             "guards",
             f"nothing refuses changes of what is written in {_listed(open_)}",
             "as the owner: `alter table bursar.… enable trigger …_are_append_only`, made anew as "
@@ -111,14 +101,14 @@ def check_rights(facts: Facts) -> Iterator[Finding]:
         )
     may = [r.table for r in facts.server.rights if r.service_may]
     if may:
-        yield _danger(
+        yield danger(
             "role",
             f"Bursar works as {facts.server.role}, who may rewrite {_listed(may)}",
             "let BURSAR_DATABASE_URL log in as bursar_service, no owner and no superuser, and "
             "revoke update, delete and truncate from it",
         )
     elif any(r.login_may for r in facts.server.rights):
-        yield _advice(
+        yield advice(
             "role",
             f"{facts.server.login} logs in, who may rewrite the books, and only then becomes "
             f"{facts.server.role}",
@@ -133,9 +123,9 @@ def check_disk(facts: Facts) -> Iterator[Finding]:
     found = f"{facts.free // 2**20} MB of {facts.disk // 2**20} MB are free where the data lies"
     todo = "make room, or move the data directory to a larger disk while the server is stopped"
     if facts.free < _GB:
-        yield _danger("disk", found, todo)
+        yield danger("disk", found, todo)
     elif facts.free * 10 < facts.disk and facts.free < 20 * _GB:
-        yield _advice("disk", found, todo)
+        yield advice("disk", found, todo)
 
 
 def check_clock(facts: Facts) -> Iterator[Finding]:
@@ -144,7 +134,7 @@ def check_clock(facts: Facts) -> Iterator[Finding]:
     if abs(skew) < 1_000:
         return
     way = "ahead of" if skew > 0 else "behind"
-    say = _danger if abs(skew) >= LONG_S * 1_000 else _advice
+    say = danger if abs(skew) >= LONG_S * 1_000 else advice
     yield say(
         "clock",
         f"the database's clock is {abs(skew) // 1_000} s {way} this machine's",
@@ -157,7 +147,7 @@ def check_connections(facts: Facts) -> Iterator[Finding]:
     used, most = facts.server.connections, facts.server.most_connections
     if used * 10 < most * 8:
         return
-    say = _danger if used * 20 >= most * 19 else _advice
+    say = danger if used * 20 >= most * 19 else advice
     yield say(
         "connections",
         f"{used} of {most} connections are in use",
@@ -168,27 +158,27 @@ def check_connections(facts: Facts) -> Iterator[Finding]:
 def check_transactions(facts: Facts) -> Iterator[Finding]:
     """What has been written by open transactions holds back followers, and vacuum."""
     for one in facts.server.transactions:
-        say = _danger if one.seconds >= _DANGER_LONG_S else _advice
+        say = danger if one.seconds >= _DANGER_LONG_S else advice
         if one.prepared:
             yield say(
                 "prepared",
-                f"the prepared transaction {one.name} is {_spell(one.seconds)} old, and followers "
+                f"the prepared transaction {one.name} is {spelled(one.seconds)} old, and followers "
                 "of the journal wait for it",
                 "Bursar prepares none; its owner must `commit prepared` it or `rollback prepared`",
             )
         elif one.seconds >= LONG_S:
             yield say(
                 "transactions",
-                f"a transaction of {one.name} has been open for {_spell(one.seconds)}, and "
+                f"a transaction of {one.name} has been open for {spelled(one.seconds)}, and "
                 "followers of the journal wait for it",
                 "end it where it was begun, or `select pg_terminate_backend(…)`",
             )
     held = None if facts.books is None else facts.books.held_back_s
     if held is not None and held >= LONG_S:
-        say = _danger if held >= _DANGER_LONG_S else _advice
+        say = danger if held >= _DANGER_LONG_S else advice
         yield say(
             "followers",
-            f"followers of the journal cannot see what was posted {_spell(held)} ago: an older "
+            f"followers of the journal cannot see what was posted {spelled(held)} ago: an older "
             "transaction is open on the server",
             "as an administrator look at backend_xid and xact_start in pg_stat_activity, in every "
             "database, and at pg_prepared_xacts",
@@ -198,7 +188,7 @@ def check_transactions(facts: Facts) -> Iterator[Finding]:
 def check_indexes(facts: Facts) -> Iterator[Finding]:
     """An index left half made finds nothing, and keeps nothing unique that was there before."""
     if facts.server.invalid_indexes:
-        yield _danger(
+        yield danger(
             "indexes",
             f"not valid: {_listed(facts.server.invalid_indexes)}",
             "as the owner: `reindex index concurrently bursar.…`",
@@ -208,13 +198,13 @@ def check_indexes(facts: Facts) -> Iterator[Finding]:
 def check_upkeep(facts: Facts) -> Iterator[Finding]:
     """Tables that nobody vacuums, and transaction numbers that run out."""
     if facts.server.neglected:
-        yield _advice(
+        yield advice(
             "upkeep",
             f"large, and never vacuumed or analyzed: {_listed(facts.server.neglected)}",
             "`vacuum analyze` as the owner; autovacuum does it by itself if it is let",
         )
     if facts.server.age >= _WORN:
-        yield _danger(
+        yield danger(
             "age",
             f"the oldest transaction number is {facts.server.age:,} behind; at 2,147,483,648 the "
             "server stops taking writes",
@@ -226,7 +216,7 @@ def check_key(facts: Facts) -> Iterator[Finding]:
     """Without a key a whole chain can be rewritten unnoticed by whoever owns the database."""
     if not facts.keyed:
         late = facts.books is not None and facts.books.entries
-        yield _advice(
+        yield advice(
             "checksum_key",
             "BURSAR_CHECKSUM_KEY is not set: who owns the database could rewrite the books",
             "set it in every process and keep it elsewhere"
@@ -239,18 +229,18 @@ def check_verification(facts: Facts) -> Iterator[Finding]:
     if facts.books is None:
         return
     if facts.books.found:
-        yield _danger(
+        yield danger(
             "verification",
             f"the last check of the books found damage: {facts.books.found} findings",
             "`bursar verify` tells each; restore a backup beside it and compare before mending",
         )
     hours, every = facts.books.checked_h, facts.verify_hours or 24 * 7
     if hours is None and facts.books.entries:
-        yield _advice(
+        yield advice(
             "verification", "the books were never checked", "`bursar verify`, or run a worker"
         )
     elif hours is not None and hours > 2 * every:
-        yield _advice(
+        yield advice(
             "verification",
             f"the books were last checked {hours} h ago",
             "`bursar verify`, or run a worker: it does so every BURSAR_VERIFY_HOURS",
@@ -264,13 +254,13 @@ def check_workers(facts: Facts) -> Iterator[Finding]:
     living = [name for name, seconds in facts.books.workers.items() if seconds <= _LIVE_S]
     for name, seconds in facts.books.workers.items():
         if seconds > _LIVE_S:
-            yield _advice(
+            yield advice(
                 "workers",
-                f"the worker {name} was last heard of {_spell(seconds)} ago and did not sign off",
+                f"the worker {name} was last heard of {spelled(seconds)} ago and did not sign off",
                 "see why it ended and start it anew; it is forgotten after a week",
             )
     if facts.books.programs and not living:
-        yield _advice(
+        yield advice(
             "workers",
             f"{facts.books.programs} programs are on, and no worker gives a sign of life",
             "run `bursar worker` (or `bursar up`), or `bursar tick` at times of your own",
@@ -282,7 +272,7 @@ def check_alerts(facts: Facts) -> Iterator[Finding]:
     if facts.books is None:
         return
     for kind, count in facts.books.alerts.items():
-        say = _danger if kind == "verify_failed" else _advice
+        say = danger if kind == "verify_failed" else advice
         yield say(
             "alerts",
             f"{count} open of the kind {kind}",
@@ -293,7 +283,7 @@ def check_alerts(facts: Facts) -> Iterator[Finding]:
 def check_access(facts: Facts) -> Iterator[Finding]:
     """Without a key nobody can be let in over HTTP."""
     if facts.books is not None and not facts.books.admin_key:
-        yield _advice(
+        yield advice(
             "admin_key",
             "no API key may administer",
             "`bursar key add --scope admin --owner … --name …`, if the HTTP API is to be used",
@@ -303,8 +293,8 @@ def check_access(facts: Facts) -> Iterator[Finding]:
 def check_sandbox(facts: Facts) -> Iterator[Finding]:
     """A sandbox's time can be moved, and what has moved never comes back."""
     if facts.books is not None and facts.books.sandbox:
-        moved = f", now by {_spell(facts.books.moved_s)}" if facts.books.moved_s else ""
-        yield _advice(
+        moved = f", now by {spelled(facts.books.moved_s)}" if facts.books.moved_s else ""
+        yield advice(
             "sandbox",
             f"this is a sandbox: its clock can be moved{moved}",
             "for real people make another database, with sandbox = false in its economy file",
@@ -327,6 +317,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_verification,
     check_workers,
     check_alerts,
+    *NOTICE_CHECKS,
     check_access,
     check_sandbox,
 )
@@ -340,10 +331,3 @@ def findings_of(facts: Facts) -> tuple[Finding, ...]:
 
 def _listed(names: list[str] | tuple[str, ...]) -> str:
     return ", ".join(names)
-
-
-def _spell(seconds: int) -> str:
-    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"

@@ -117,3 +117,15 @@ select a.kind, count(*)
  where a.resolved_at is null
  group by 1
  order by 1;
+
+-- name: read_behind
+-- How many seconds ago the oldest posting was written that a follower has not seen.
+select greatest(extract(epoch from bursar.now() - n.recorded_at), 0)::bigint
+  from bursar.cursors c
+ cross join lateral (
+       select p.recorded_at
+         from bursar.postings p
+        where (p.epoch, p.xid, p.posting_id) > (c.epoch, c.xid, c.posting_id)
+        order by p.epoch, p.xid, p.posting_id
+        limit 1) as n
+ where c.follower = %(follower)s;

@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from bursar.notices.sending.model import Queue as DeliveryQueue
+
 COUNTED_TO: Final = 10_000
 """What may be very many is counted so far; this number means so many or more."""
 
@@ -78,9 +80,31 @@ class CheckFigures(msgspec.Struct, frozen=True):
     running: bool
 
 
+class FollowerFigures(msgspec.Struct, frozen=True):
+    """How far a follower of the journal is behind: the oldest posting that it has not seen.
+
+    ``entries`` are those of the next `COUNTED_TO` postings.
+    """
+
+    follower: str
+    seconds: float
+    entries: int
+
+
+class NoticeFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """How telling people and machines stands; ``blocked`` addresses are counted to `COUNTED_TO`."""
+
+    queues: tuple[DeliveryQueue, ...]
+    dispatches_running: int
+    dispatches_paused: int
+    webhooks_on: int
+    webhooks_off: int
+    blocked: int
+
+
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """All of them. ``failures`` are holders set aside now, by program: of all the newest
-    `COUNTED_TO`; ``lags`` seconds by follower."""
+    `COUNTED_TO`."""
 
     at: datetime
     schema: int
@@ -93,5 +117,6 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     programs: tuple[ProgramFigures, ...]
     failures: dict[str, int]
     queue: Queue
-    lags: dict[str, float]
+    followers: tuple[FollowerFigures, ...]
+    notices: NoticeFigures
     check: CheckFigures

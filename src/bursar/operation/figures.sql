@@ -97,8 +97,10 @@ select (select count(*) from bursar.runs r join bursar.run_chunks c using (run_i
             where l.open and l.expires_at <= %(now)s limit %(limit)s) as l);
 
 -- name: read_followers
--- How long the oldest posting that a follower has not seen has waited, in seconds.
-select c.follower, coalesce(greatest(extract(epoch from %(now)s - n.recorded_at), 0), 0)::float8
+-- How long the oldest posting that a follower has not seen has waited, in seconds, and how many
+-- entries so many postings from there on have.
+select c.follower, coalesce(greatest(extract(epoch from %(now)s - n.recorded_at), 0), 0)::float8,
+       coalesce(m.entries, 0)::bigint
   from bursar.cursors c
   left join lateral (
        select p.recorded_at
@@ -106,7 +108,24 @@ select c.follower, coalesce(greatest(extract(epoch from %(now)s - n.recorded_at)
         where (p.epoch, p.xid, p.posting_id) > (c.epoch, c.xid, c.posting_id)
         order by p.epoch, p.xid, p.posting_id
         limit 1) as n on true
+ cross join lateral (
+       select sum(w.entries) as entries
+         from (select p.entries
+                 from bursar.postings p
+                where (p.epoch, p.xid, p.posting_id) > (c.epoch, c.xid, c.posting_id)
+                order by p.epoch, p.xid, p.posting_id
+                limit %(limit)s) as w) as m
  order by c.follower;
+
+-- name: read_notices
+-- Dispatches that are open, webhooks, addresses that are blocked, these counted to a limit.
+select (select count(*) from bursar.dispatches d where d.state = 'running'),
+       (select count(*) from bursar.dispatches d where d.state = 'paused'),
+       (select count(*) from bursar.webhook_endpoints e
+         where e.state = 'on' and e.removed_at is null),
+       (select count(*) from bursar.webhook_endpoints e
+         where e.state = 'off' and e.removed_at is null),
+       (select count(*) from (select from bursar.mail_bounces limit %(limit)s) as b);
 
 -- name: read_check
 -- The last whole check that came to its end, and whether one is under way.

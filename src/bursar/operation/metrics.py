@@ -204,7 +204,61 @@ MEASURES: Final = (
         "gauge",
         "How long the oldest posting that a follower has not seen has waited.",
         ("follower",),
-        lambda f: (((name,), seconds) for name, seconds in f.lags.items()),
+        lambda f: (((one.follower,), one.seconds) for one in f.followers),
+    ),
+    Measure(
+        "bursar_follower_lag_entries",
+        "gauge",
+        "Entries that a follower has not seen, of the next 10000 postings at most.",
+        ("follower",),
+        lambda f: (((one.follower,), one.entries) for one in f.followers),
+    ),
+    Measure(
+        "bursar_deliveries_waiting",
+        "gauge",
+        "Deliveries to be sent, due now or later; 10000 means so many or more.",
+        ("channel",),
+        lambda f: (((q.channel,), q.waiting) for q in f.notices.queues),
+    ),
+    Measure(
+        "bursar_deliveries_parked",
+        "gauge",
+        "Deliveries given up, or parked by a restore; 10000 means so many or more.",
+        ("channel",),
+        lambda f: (((q.channel,), q.parked) for q in f.notices.queues),
+    ),
+    Measure(
+        "bursar_deliveries_behind_seconds",
+        "gauge",
+        "For how long the delivery that has waited longest for a sender has been due.",
+        ("channel",),
+        lambda f: (((q.channel,), q.behind_s) for q in f.notices.queues),
+    ),
+    Measure(
+        "bursar_dispatches_open",
+        "gauge",
+        "Runs and periods whose notices are being made, or are paused.",
+        ("state",),
+        lambda f: iter(
+            (
+                (("running",), f.notices.dispatches_running),
+                (("paused",), f.notices.dispatches_paused),
+            )
+        ),
+    ),
+    Measure(
+        "bursar_webhooks",
+        "gauge",
+        "Webhooks that there are, by whether anything is sent there.",
+        ("state",),
+        lambda f: iter(((("on",), f.notices.webhooks_on), (("off",), f.notices.webhooks_off))),
+    ),
+    Measure(
+        "bursar_mail_addresses_blocked",
+        "gauge",
+        "Addresses that mail servers say are nobody's; 10000 means so many or more.",
+        (),
+        _one(lambda f: f.notices.blocked),
     ),
     Measure(
         "bursar_alerts_open",

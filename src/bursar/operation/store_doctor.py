@@ -56,6 +56,12 @@ async def read_books(connection: Connection) -> BooksFacts:
     )
 
 
+async def read_behind(connection: Connection, follower: str) -> int:
+    """Read for how many seconds the oldest posting that a follower has not seen has waited."""
+    rows = await _all(connection, "read_behind", {"follower": follower})
+    return rows[0][0] if rows else 0
+
+
 async def _with_skew(connection: Connection) -> tuple[int, Any]:
     """Read the server, and by how much its clock is ahead of this machine's, in milliseconds.
 

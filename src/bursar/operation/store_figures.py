@@ -5,12 +5,15 @@ from typing import Any, Final
 
 from psycopg.types.numeric import Int4
 
+from bursar.notices.sending.store import read_queues
 from bursar.operation.figures import (
     COUNTED_TO,
     AwardCount,
     CheckFigures,
     Figures,
+    FollowerFigures,
     Movement,
+    NoticeFigures,
     ProgramFigures,
     Queue,
     RunCount,
@@ -66,8 +69,24 @@ async def read_figures(connection: Connection, past: Past) -> Figures:
         ),
         failures=dict(await _all(connection, "read_failures", limit)),
         queue=Queue(*(await _all(connection, "read_queue", {"now": now} | limit))[0]),
-        lags={row[0]: row[1] for row in await _all(connection, "read_followers", {"now": now})},
+        followers=tuple(
+            FollowerFigures(*row)
+            for row in await _all(connection, "read_followers", {"now": now} | limit)
+        ),
+        notices=await _notices(connection, limit),
         check=CheckFigures(*check),
+    )
+
+
+async def _notices(connection: Connection, limit: dict[str, Any]) -> NoticeFigures:
+    row = (await _all(connection, "read_notices", limit))[0]
+    return NoticeFigures(
+        queues=await read_queues(connection),
+        dispatches_running=row[0],
+        dispatches_paused=row[1],
+        webhooks_on=row[2],
+        webhooks_off=row[3],
+        blocked=row[4],
     )
 
 

@@ -1,8 +1,11 @@
 """The words of the doctor: what is looked at, and what is found. Pure (O2)."""
 
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 import msgspec
+
+from bursar.notices.sending.model import Queue
 
 
 class Level(StrEnum):
@@ -73,14 +76,57 @@ class BooksFacts(msgspec.Struct, frozen=True, kw_only=True):
     alerts: dict[str, int]
 
 
+class NoticeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """How telling people and machines stands, in the books and in this process's settings.
+
+    ``operators`` are addresses that the economy names. ``behind_s`` is how long the oldest posting
+    has waited to be told of. ``webhooks`` are those that there are, with why one is off, empty if
+    it is on. ``sealed`` says whether there is a key for their secrets; ``unreadable`` are those
+    whose secret it does not open. ``failures`` are what is wrong in the operator's templates.
+    """
+
+    operators: int
+    queues: tuple[Queue, ...]
+    behind_s: int
+    webhooks: dict[str, str]
+    sealed: bool
+    unreadable: tuple[str, ...]
+    mail_server: bool
+    mail_from: bool
+    public_url: bool
+    failures: tuple[str, ...]
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is judged. ``books`` is None where ``schema_error`` says why they can't be read;
-    ``free`` and ``disk`` are bytes, None for a server elsewhere."""
+    """All that is judged. ``books`` and ``notices`` are None where ``schema_error`` says why they
+    can't be read; ``free`` and ``disk`` are bytes, None for a server elsewhere."""
 
     server: ServerFacts
     books: BooksFacts | None
+    notices: NoticeFacts | None
     schema_error: str | None
     keyed: bool
     verify_hours: int
     free: int | None
     disk: int | None
+
+
+Check = Callable[[Facts], Iterator[Finding]]
+
+
+def danger(check: str, found: str, todo: str) -> Finding:
+    """Find what may cost books, credit or the service."""
+    return Finding(Level.DANGER, check, found, todo)
+
+
+def advice(check: str, found: str, todo: str) -> Finding:
+    """Find what an operator should know and may have wanted so."""
+    return Finding(Level.ADVICE, check, found, todo)
+
+
+def spelled(seconds: int) -> str:
+    """Spell a length of time as a person would: ``3 h``."""
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

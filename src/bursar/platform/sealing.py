@@ -112,6 +112,13 @@ def load_seal(settings: Keyed, data_dir: Path | None) -> Seal:
     return Seal((text,))
 
 
+def has_key(data_dir: Path) -> bool:
+    """Tell whether an embedded server has its file; it is not made here."""
+    layout = layout_of(data_dir)
+    with disk_errors(layout.root):
+        return (layout.root / KEY_FILE).exists()
+
+
 def _malformed(what: str) -> Invalid:
     return Invalid("setting_invalid", f"{VARIABLE} {what}", setting=VARIABLE)
 

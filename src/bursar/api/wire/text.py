@@ -19,6 +19,9 @@ BY_API: Final = "over HTTP"
 QueryWord = Annotated[str | None, Parameter(max_length=200, pattern=_PRINTABLE)]
 """A name that a list is narrowed to."""
 
+QueryReason = Annotated[str, Parameter(min_length=1, max_length=500, pattern=_PRINTABLE)]
+"""Why it is done, where a request has no body."""
+
 
 class Because(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Why it is done; it is kept in the audit trail."""

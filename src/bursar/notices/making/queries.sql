@@ -56,10 +56,14 @@ update bursar.dispatches
  where dispatch_id = %(dispatch_id)s;
 
 -- name: finish
--- Everything has been looked at.
+-- Everything has been looked at. Of a run of which there was nothing to tell, nothing stays.
+with nothing as (
+    delete from bursar.dispatches
+     where dispatch_id = %(dispatch_id)s and run_id is not null and made = 0
+    returning dispatch_id)
 update bursar.dispatches
    set state = 'finished', ended_at = bursar.now()
- where dispatch_id = %(dispatch_id)s;
+ where dispatch_id = %(dispatch_id)s and not exists (select from nothing);
 
 -- name: next_chunk
 -- The chunk of a run to be told of next, with the transaction that gave it.
