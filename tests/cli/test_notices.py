@@ -1,7 +1,11 @@
 """``bursar notices``: how texts read, what a holder sees, how sending stands (N1, N2, N5)."""
 
+import re
+import signal
+from collections.abc import Callable
 from email import message_from_bytes, policy
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psycopg
@@ -107,7 +111,7 @@ def test_settings_show_what_is_in_force_and_no_secret(
     shape = telling("notices", "settings", "--json")
     assert shape.json["economy"]["send"] == ["deposit", "corrected"]
     assert shape.json["process"]["mail_server"] == "mail.club.example:465"
-    assert shape.json["process"]["secrets_keys"] == 1
+    assert shape.json["process"]["secrets_key"] == "BURSAR_SECRETS_KEY"
     shown = telling("notices", "settings")
     assert "ops@club.example" in shown.out
     assert "mail.club.example:465" in shown.out
@@ -312,3 +316,39 @@ def test_a_ledger_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     bursar: Run = run
     assert bursar("notices", "settings", "--db", tmp_path / "typo").code == 3
     assert not (tmp_path / "typo").exists()
+
+
+def test_whoever_is_interrupted_while_sending_loses_nothing(
+    telling: Shop, mailbox: Office, spawn: Callable[..., Any]
+) -> None:
+    reached = Event()
+
+    def never(_: str) -> None:
+        mailbox.silent = True
+        reached.set()
+
+    mailbox.rcpt = never
+    deposit(telling)
+    child = spawn("notices", "send")
+    assert reached.wait(60)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert (child.returncode, b"Traceback" in err) == (130, False), err
+    one = telling("notices", "delivery", "1", "--json").json
+    assert (one["delivery"]["state"], len(one["attempts"])) == ("waiting", 1)
+
+
+def test_every_duty_of_a_worker_is_in_the_page_with_how_often() -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "cli.md").read_text("utf-8")
+    rows = page.partition("| duty |")[2].partition("\n\n")[0].splitlines()
+    source = "".join(
+        (root / "src" / "bursar" / of / "duties.py").read_text("utf-8")
+        for of in ("notices", "operation")
+    )
+    spelled = {"1": "second", "10": "10 s", "30": "30 s", "60": "minute", "3_600": "hour"}
+    duties = re.findall(r'Duty\("(\w+)", ([0-9_]+)', source)
+    assert len(duties) == source.count("Duty(")
+    for name, every_s in duties:
+        [row] = [line for line in rows if f"`{name}`" in line]
+        assert spelled.get(every_s, "5 min") in row

@@ -16,13 +16,21 @@ import pytest
 import bursar.economy
 import bursar.holders
 import bursar.ledger
+import bursar.notices
 import bursar.programs
 from bursar.economy.clock import TestClock
 from bursar.economy.service import EconomyService
 from bursar.holders import HolderChange, Holders, ImportPlan
 from bursar.ledger import Ledger
+from bursar.notices.making.store import begin_run
+from bursar.notices.model import Channel, Kind, notice_id_of
+from bursar.notices.sending import store as queue
+from bursar.notices.sending.model import NewDelivery
+from bursar.notices.service import Notices
 from bursar.platform.database import Database
 from bursar.platform.errors import BursarError, Invalid, Rejected
+from bursar.platform.sealing import new_key
+from bursar.platform.settings import load_settings
 from bursar.programs import store
 from bursar.programs.model import Override, RunId
 from bursar.programs.service import Programs
@@ -44,6 +52,15 @@ class World:
         self.holders = Holders(ledger)
         self.economy = EconomyService(ledger, self.programs)
         self.clock = TestClock(ledger, self.programs)
+        self.notices = Notices(
+            ledger,
+            load_settings(
+                {"BURSAR_SECRETS_KEY": new_key(), "BURSAR_WEBHOOK_NETWORKS": "127.0.0.0/8"}
+            ),
+        )
+        self.endpoints = self.notices.endpoints
+        self.deliveries = self.notices.deliveries
+        self.dispatches = self.notices.dispatches
         self.trail = Trail(ledger.database)
         self.file = folder / "people.csv"
 
@@ -115,6 +132,52 @@ async def alerted(world: World) -> int:
     async with world.ledger.database.connection() as connection:
         await store.raise_alert(connection, "run_ceiling", "run_1", "look")
     return (await world.programs.alerts())[0].alert_id
+
+
+async def endpoint(world: World) -> int:
+    made = await world.endpoints.add("http://127.0.0.1:1/hook?token=x", **ANN)
+    return made.endpoint.endpoint_id
+
+
+async def parked(world: World, channel: Channel = Channel.WEBHOOK) -> int:
+    """A delivery that a restore has parked."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    hook = channel is Channel.WEBHOOK
+    one = NewDelivery(
+        notice_id=notice_id_of(1, "fact"),
+        channel=channel,
+        kind=Kind.DEPOSIT,
+        happened_at=at,
+        data={},
+        holder_id=None if hook else 1,
+        endpoint_id=await endpoint(world) if hook else 0,
+        parked_note=queue.RESTORED,
+    )
+    async with world.ledger.database.transaction() as connection:
+        await queue.add(connection, [one])
+    return (await world.deliveries.page()).items[0].delivery_id
+
+
+async def parked_letter(world: World) -> int:
+    return await parked(world, Channel.EMAIL)
+
+
+async def dispatched(world: World) -> int:
+    run = await world.start(work=True)
+    async with world.ledger.database.transaction() as connection:
+        await begin_run(connection, run)
+    return (await world.dispatches.list()).items[0].dispatch_id
+
+
+async def dispatch_paused(world: World) -> int:
+    dispatch = await dispatched(world)
+    await world.dispatches.pause(dispatch, **ANN)
+    return dispatch
+
+
+async def bounced(world: World) -> None:
+    keep = world.notices.bounces.keep
+    await keep("ada@club.example", holder_id=1, status=550, detail="no such user")
 
 
 Deed = Callable[[World, Any], Awaitable[Any]]
@@ -202,6 +265,62 @@ DEEDS: dict[str, tuple[Callable[[World], Awaitable[Any]], Deed, str, Any, dict[s
         nothing, lambda w, _: w.holders.unique(email=True, **ANN),
         "directory", {"username": False, "email": False}, {"username": False, "email": True},
     ),
+    "webhook.add": (
+        nothing, lambda w, _: endpoint(w),
+        "webhook_1", None, {"url": "http://127.0.0.1:1/hook", "state": "on"},
+    ),
+    "webhook.change": (
+        endpoint, lambda w, one: w.endpoints.change(one, on=False, **ANN),
+        "webhook_1", ..., {"state": "off", "why": "operator"},
+    ),
+    "webhook.rotate": (
+        endpoint, lambda w, one: w.endpoints.rotate(one, **ANN),
+        "webhook_1", ..., {"state": "on"},
+    ),
+    "webhook.remove": (
+        endpoint, lambda w, one: w.endpoints.remove(one, **ANN),
+        "webhook_1", ..., {},
+    ),
+    "webhook.ping": (
+        endpoint, lambda w, one: w.notices.ping(one, **ANN),
+        "webhook_1", None, {"outcome": "failed", "status": None},
+    ),
+    "delivery.replay": (
+        parked, lambda w, one: w.deliveries.replay(one, **ANN),
+        "delivery_1", {"state": "parked", "note": "restored"}, {},
+    ),
+    "delivery.replay_range": (
+        parked,
+        lambda w, _: w.deliveries.replay_range(1, _START, datetime(2199, 1, 1, tzinfo=UTC), **ANN),
+        "webhook_1", None, {"deliveries": 1, "kinds": []},
+    ),
+    "delivery.release": (
+        parked_letter, lambda w, _: w.deliveries.release(Channel.EMAIL, **ANN),
+        "email", None, {"deliveries": 1},
+    ),
+    "dispatch.pause": (
+        dispatched, lambda w, one: w.dispatches.pause(one, **ANN),
+        "dispatch_1", {"state": "running"}, {"state": "paused"},
+    ),
+    "dispatch.resume": (
+        dispatch_paused, lambda w, one: w.dispatches.resume(one, **ANN),
+        "dispatch_1", {"state": "paused"}, {"state": "running"},
+    ),
+    "dispatch.cancel": (
+        dispatch_paused, lambda w, one: w.dispatches.cancel(one, **ANN),
+        "dispatch_1", {"state": "paused"}, {"state": "canceled"},
+    ),
+    "bounce.clear": (
+        bounced, lambda w, _: w.notices.bounces.clear(holder="ada", **ANN),
+        "holder_1", {"addresses": 1, "statuses": [550]}, {"addresses": 0},
+    ),
+    "preferences.change": (
+        nothing,
+        lambda w, _: w.notices.preferences.change(
+            "ada", choices={"deposit": {"email": False}}, **ANN
+        ),
+        "holder_1", {"choices": {}, "quiet": None}, {"choices": {"deposit": {"email": False}}},
+    ),
 }  # fmt: skip
 
 
@@ -257,6 +376,27 @@ REFUSED: dict[str, tuple[Callable[[World], Awaitable[Any]], Deed]] = {
         ),
     ),
     "erased though unknown": (nothing, lambda w, _: w.holders.erase("eve", **ANN)),
+    "a webhook nowhere": (nothing, lambda w, _: w.endpoints.add("ftp://a.example", **ANN)),
+    "the same webhook twice": (endpoint, lambda w, _: endpoint(w)),
+    "no webhook to change": (nothing, lambda w, _: w.endpoints.change(9, on=False, **ANN)),
+    "no webhook to rotate": (nothing, lambda w, _: w.endpoints.rotate(9, **ANN)),
+    "no webhook to remove": (nothing, lambda w, _: w.endpoints.remove(9, **ANN)),
+    "no webhook to ping": (nothing, lambda w, _: w.notices.ping(9, **ANN)),
+    "pinged without a word": (
+        endpoint,
+        lambda w, one: w.notices.ping(one, actor="cli:ann", reason=""),
+    ),
+    "no delivery to replay": (nothing, lambda w, _: w.deliveries.replay(9, **ANN)),
+    "no dispatch to pause": (nothing, lambda w, _: w.dispatches.pause(9, **ANN)),
+    "a dispatch paused twice": (dispatch_paused, lambda w, one: w.dispatches.pause(one, **ANN)),
+    "nothing that is blocked": (
+        nothing,
+        lambda w, _: w.notices.bounces.clear(holder="ada", **ANN),
+    ),
+    "a wish that is none": (
+        nothing,
+        lambda w, _: w.notices.preferences.change("ada", choices={"x": {}}, **ANN),
+    ),
     "unique without a word": (nothing, lambda w, _: w.holders.unique(email=True)),
 }
 
@@ -277,6 +417,7 @@ async def test_what_changes_nothing_leaves_no_act(world: World) -> None:
     await world.holders.erase("bea", with_credit=True, **ANN)
     await world.programs.declare_outage(_START, _START + timedelta(1), **ANN)
     granted = await world.runs.grant(asset="coins", amount=7, reference="r", **ANN)
+    hook = await endpoint(world)
     earlier = await world.acts()
     await world.ledger.add_asset("coins", **ANN)
     await world.apply()
@@ -289,6 +430,9 @@ async def test_what_changes_nothing_leaves_no_act(world: World) -> None:
     await world.programs.declare_outage(_START, _START + timedelta(1), **ANN)
     assert await world.runs.grant(asset="coins", amount=7, reference="r", **ANN) == granted
     assert await world.runs.retry(run, **ANN) == 0
+    assert await world.deliveries.release(Channel.EMAIL, **ANN) == 0
+    await world.notices.preferences.change("ada", choices={"deposit": {"email": None}}, **ANN)
+    await world.endpoints.change(hook, on=True, **ANN)
     assert await world.acts() == earlier
 
 
@@ -316,6 +460,9 @@ async def test_no_act_names_a_person_by_more_than_a_number(world: World) -> None
     await world.programs.set_override("monthly", "ada", Override(paused=True), **ANN)
     await world.runs.grant(asset="coins", amount=7, holders=["ada"], reference="for-ada", **ANN)
     await world.holders.import_file(world.file, ImportPlan(), **ANN)
+    await world.notices.preferences.change("ada", choices={"deposit": {"email": False}}, **ANN)
+    await bounced(world)
+    await world.notices.bounces.clear(holder="ada", **ANN)
     await world.holders.erase("ada", with_credit=True, **ANN)
     kept = [str((a.subject, a.before, a.after)) for a in await world.acts()]
     assert [text for text in kept if "ada" in text or "mia" in text] == []
@@ -395,6 +542,19 @@ AUDITED = {
     "Holders.import_file": "holders.import",
     "Holders.erase": "holder.erase",
     "Holders.unique": "directory.unique",
+    "Endpoints.add": "webhook.add",
+    "Endpoints.change": "webhook.change",
+    "Endpoints.rotate": "webhook.rotate",
+    "Endpoints.remove": "webhook.remove",
+    "Notices.ping": "webhook.ping",
+    "Deliveries.replay": "delivery.replay",
+    "Deliveries.replay_range": "delivery.replay_range",
+    "Deliveries.release": "delivery.release",
+    "Dispatches.pause": "dispatch.pause",
+    "Dispatches.resume": "dispatch.resume",
+    "Dispatches.cancel": "dispatch.cancel",
+    "Bounces.clear": "bounce.clear",
+    "NoticePreferences.change": "preferences.change",
 }
 EXEMPT = {
     "Ledger.post": "movements are in the postings",
@@ -411,7 +571,9 @@ EXEMPT = {
 
 def modules() -> list[ModuleType]:
     """Every module of the capabilities whose deeds are privileged."""
-    packages = (bursar.ledger, bursar.holders, bursar.programs, bursar.economy)
+    packages = (
+        bursar.ledger, bursar.holders, bursar.programs, bursar.notices, bursar.economy,
+    )  # fmt: skip
     return [
         importlib.import_module(found.name)
         for package in packages

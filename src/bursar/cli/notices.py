@@ -1,13 +1,14 @@
 """``bursar notices``: what is told to whom, how it reads, and how its sending stands (N1–N5)."""
 
 from datetime import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from msgspec import UNSET, UnsetType
 
 from bursar.cli import notices_queue, notices_send, notices_texts, output
-from bursar.cli.noticing import Cursor, tell_older, with_notices
+from bursar.cli.noticing import Cursor, folded, tell_older, with_notices
 from bursar.cli.running import Limit
 from bursar.cli.session import (
     BY_HAND,
@@ -17,6 +18,7 @@ from bursar.cli.session import (
     Where,
     actor_or_me,
     command_group,
+    place,
 )
 from bursar.ledger import Ledger
 from bursar.notices.kinds import OF_HOLDERS, OF_PROGRAMS, OF_THE_REST
@@ -25,6 +27,7 @@ from bursar.notices.model import Kind, NoticeSettings, QuietHours
 from bursar.notices.preferences import Effective
 from bursar.notices.service import Notices
 from bursar.platform.errors import Invalid
+from bursar.platform.sealing import KEY_FILE, VARIABLE, has_key
 from bursar.platform.settings import Settings, load_settings
 
 app = command_group("What is told to whom, how it reads, and how its sending stands.")
@@ -58,7 +61,7 @@ def settings(where: Where = None, as_json: Json = False) -> None:
     """Show what is in force: what the economy file says, and what this process was told."""
 
     async def ask(notices: Notices, _: Ledger) -> None:
-        said, here = await notices.settings(), _told(load_settings())
+        said, here = await notices.settings(), _told(load_settings(), place(where).data_dir)
         if as_json:
             output.emit({"economy": said, "process": here})
         else:
@@ -101,7 +104,7 @@ def inbox(
             )
             for item, said in both
         ]
-        output.tabulate(["when (UTC)", "kind", "", "title", "text"], rows)
+        output.tabulate(["when (UTC)", "kind", "", folded("title"), folded("text")], rows)
         tell_older(page.cursor)
 
     with_notices(where, ask)
@@ -162,7 +165,7 @@ def _kind(kind: Kind, settings: NoticeSettings) -> dict[str, Any]:
     }
 
 
-def _told(said: Settings) -> dict[str, Any]:
+def _told(said: Settings, data_dir: Path | None) -> dict[str, Any]:
     """Tell what this process was told, without what is secret."""
     server = None if said.smtp_url is None else server_of(said.smtp_url)
     return {
@@ -172,9 +175,16 @@ def _told(said: Settings) -> dict[str, Any]:
         "mail_per_second": said.mail_per_second,
         "public_url": said.public_url,
         "templates": None if said.templates is None else str(said.templates),
-        "secrets_keys": len(said.secrets_key),
+        "secrets_key": _key(said, data_dir),
         "webhook_networks": [*said.webhook_networks],
     }
+
+
+def _key(said: Settings, data_dir: Path | None) -> str | None:
+    """Say where the key of secrets is, that of an embedded server's directory not before it is."""
+    if said.secrets_key:
+        return VARIABLE
+    return KEY_FILE if data_dir is not None and has_key(data_dir) else None
 
 
 def _spelled(said: NoticeSettings) -> list[tuple[str, str]]:

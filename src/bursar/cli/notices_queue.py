@@ -7,6 +7,7 @@ import typer
 from bursar.cli import output
 from bursar.cli.noticing import (
     Cursor,
+    folded,
     names_of,
     number_of,
     place_of,
@@ -176,8 +177,8 @@ def deliveries(
                 )
                 for one in page.items
             ]
-            columns = ["id>", "kind", "by", "to", "state", "tries>", "ended or due (UTC)", "note"]
-            output.tabulate(columns, rows)
+            columns = ["id>", "kind", "by", "to", "state", "tries>", "ended or due (UTC)"]
+            output.tabulate([*columns, folded("note")], rows)
             tell_older(page.cursor)
 
     with_notices(where, ask)
@@ -208,7 +209,9 @@ def delivery(name: DeliveryName, where: Where = None, as_json: Json = False) -> 
                 )
                 for attempt in found.attempts
             ]
-            output.tabulate(["try>", "began (UTC)", "took>", "outcome", "status>", "said"], rows)
+            output.tabulate(
+                ["try>", "began (UTC)", "took>", "outcome", "status>", folded("said")], rows
+            )
 
     with_notices(where, ask)
 
@@ -282,7 +285,7 @@ def bounces(
                 )
                 for one in page.items
             ]
-            output.tabulate(["holder", "since (UTC)", "status>", "the server said"], rows)
+            output.tabulate(["holder", "since (UTC)", "status>", folded("the server said")], rows)
             tell_older(page.cursor)
 
     with_notices(where, ask)
@@ -326,7 +329,7 @@ def _show_dispatch(one: Dispatch, *, as_json: bool) -> None:
             ("looked at", done),
             ("deliveries", f"{output.amount(one.made, 0)} made, {waits}"),
             ("since", f"{output.instant(one.started_at)} UTC"),
-            ("ended", output.instant(one.ended_at, none="not yet")),
+            ("ended", f"{output.instant(one.ended_at)} UTC" if one.ended_at else "not yet"),
         ]
     )
 

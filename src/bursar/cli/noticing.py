@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Annotated, Final, TypeVar
 
 import typer
+from rich.table import Column
 
 from bursar.cli import output
 from bursar.cli.running import notices_of
@@ -48,6 +49,11 @@ def number_of(text: str, thing: str, option: str) -> int:
             option=option,
         )
     return int(match[1])
+
+
+def folded(name: str) -> Column:
+    """Make a column whose texts may go over several lines where a terminal is narrow."""
+    return Column(name, overflow="fold")
 
 
 def tell_older(cursor: str | None) -> None:

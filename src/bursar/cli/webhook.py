@@ -5,7 +5,7 @@ from typing import Annotated, Final, cast
 import typer
 
 from bursar.cli import errors, output
-from bursar.cli.noticing import number_of, with_notices
+from bursar.cli.noticing import folded, number_of, with_notices
 from bursar.cli.session import (
     BY_HAND,
     Actor,
@@ -78,7 +78,9 @@ def list_(where: Where = None, as_json: Json = False) -> None:
             )
             for one in found
         ]
-        output.tabulate(["webhook", "where", "state", "gets", "description"], rows)
+        output.tabulate(
+            ["webhook", folded("where"), "state", folded("gets"), folded("description")], rows
+        )
 
 
 @app.command()

@@ -263,7 +263,8 @@ def check_workers(facts: Facts) -> Iterator[Finding]:
         yield advice(
             "workers",
             f"{facts.books.programs} programs are on, and no worker gives a sign of life",
-            "run `bursar worker` (or `bursar up`), or `bursar tick` at times of your own",
+            "run `bursar worker` (or `bursar up`), or at times of your own `bursar tick` and "
+            "`bursar notices send`",
         )
 
 

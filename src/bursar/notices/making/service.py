@@ -162,24 +162,30 @@ class Dispatches:
     async def pause(self, dispatch_id: int, *, actor: str, reason: str) -> Dispatch:
         """Make no more of it, and let what is made wait."""
         of = (DispatchState.RUNNING, DispatchState.FINISHED)
-        return await self._move(dispatch_id, DispatchState.PAUSED, of, "pause", (actor, reason))
+        return await self._move(
+            dispatch_id, DispatchState.PAUSED, of, "dispatch.pause", (actor, reason)
+        )
 
     async def resume(self, dispatch_id: int, *, actor: str, reason: str) -> Dispatch:
         """Go on where it was paused."""
         of = (DispatchState.PAUSED,)
-        return await self._move(dispatch_id, DispatchState.RUNNING, of, "resume", (actor, reason))
+        return await self._move(
+            dispatch_id, DispatchState.RUNNING, of, "dispatch.resume", (actor, reason)
+        )
 
     async def cancel(self, dispatch_id: int, *, actor: str, reason: str) -> Dispatch:
         """End it for good; what still waits of it is dropped."""
         of = (DispatchState.RUNNING, DispatchState.PAUSED, DispatchState.FINISHED)
-        return await self._move(dispatch_id, DispatchState.CANCELED, of, "cancel", (actor, reason))
+        return await self._move(
+            dispatch_id, DispatchState.CANCELED, of, "dispatch.cancel", (actor, reason)
+        )
 
     async def _move(
         self,
         dispatch_id: int,
         state: DispatchState,
         of: tuple[DispatchState, ...],
-        verb: str,
+        act: str,
         voice: tuple[str, str],
     ) -> Dispatch:
         actor, reason = voice
@@ -195,7 +201,7 @@ class Dispatches:
             await record(
                 connection,
                 actor=actor,
-                act=f"dispatch.{verb}",
+                act=act,
                 subject=f"dispatch_{dispatch_id}",
                 reason=reason,
                 before={"state": before.state},
