@@ -606,7 +606,8 @@ CREATE TABLE bursar.run_exclusions (
     run_id bigint NOT NULL,
     holder_id bigint NOT NULL,
     reason text NOT NULL COLLATE pg_catalog."C",
-    period_key text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C"
+    period_key text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    told boolean DEFAULT false NOT NULL
 );
 
 CREATE TABLE bursar.run_failures (
@@ -1131,6 +1132,8 @@ GRANT SELECT,INSERT,UPDATE ON TABLE bursar.reversals TO bursar_service;
 GRANT SELECT,INSERT,UPDATE ON TABLE bursar.run_chunks TO bursar_service;
 
 GRANT SELECT,INSERT,DELETE ON TABLE bursar.run_exclusions TO bursar_service;
+
+GRANT UPDATE(told) ON TABLE bursar.run_exclusions TO bursar_service;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.run_failures TO bursar_service;
 

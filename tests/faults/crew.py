@@ -11,7 +11,10 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from bursar.ledger import Ledger
+from bursar.notices.duties import duties_of
+from bursar.notices.service import Notices
 from bursar.platform.database import Database
+from bursar.platform.settings import Settings
 from bursar.programs.service import Programs
 from bursar.programs.worker import Worker
 
@@ -81,13 +84,19 @@ class Hand:
 
 
 class Crew:
-    """The workers of one database; ``with`` it, so that none is left."""
+    """The workers of one database; ``with`` it, so that none is left.
 
-    def __init__(self, url: str, *, chunk: int, lanes: int = 2) -> None:
+    With ``settings`` they do what ``bursar worker`` does for notices, too.
+    """
+
+    def __init__(
+        self, url: str, *, chunk: int, lanes: int = 2, settings: Settings | None = None
+    ) -> None:
         self.hands: list[Hand] = []
         self._url = url
         self._chunk = chunk
         self.lanes = lanes
+        self._settings = settings
         # Forked from one that has imported everything: a kill costs a fork, not an import.
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([__name__])
@@ -103,7 +112,9 @@ class Crew:
         """Begin a worker."""
         told, tell = self._context.Pipe(duplex=False)
         process = self._context.Process(
-            target=_serve, args=(self._url, self._chunk, self.lanes, tell), daemon=True
+            target=_serve,
+            args=(self._url, self._chunk, self.lanes, self._settings, tell),
+            daemon=True,
         )
         process.start()
         tell.close()
@@ -129,19 +140,25 @@ class Crew:
         hand.give_up()
 
 
-def _serve(url: str, chunk: int, lanes: int, tell: Connection) -> None:
-    asyncio.run(_work(url, chunk, lanes, tell))
+def _serve(url: str, chunk: int, lanes: int, settings: Settings | None, tell: Connection) -> None:
+    asyncio.run(_work(url, chunk, lanes, settings, tell))
 
 
-async def _work(url: str, chunk: int, lanes: int, tell: Connection) -> None:
-    database = Database(url, max_connections=lanes + 2)
+async def _work(
+    url: str, chunk: int, lanes: int, settings: Settings | None, tell: Connection
+) -> None:
+    database = Database(url, max_connections=lanes + (2 if settings is None else 8))
     await database.open()
     async with Ledger(database) as ledger:
+        notices = None if settings is None else Notices(ledger, settings)
         worker = Worker(
             Programs(ledger, chunk=chunk),
             lanes=lanes,
             tick_s=0.2,
+            duties=() if notices is None else duties_of(notices),
             after_chunk=lambda: tell.send_bytes(b"."),
         )
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
         await worker.run()
+        if notices is not None:
+            await notices.close()

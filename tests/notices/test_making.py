@@ -333,6 +333,44 @@ async def test_who_is_left_out_is_written_to_once_and_told_why(
     assert [d["data"]["reason"] for d in queue()] == ["subscription"] * 2
 
 
+async def test_who_is_left_out_at_a_retry_is_told_and_those_told_before_are_not_told_again(
+    programs: Programs,
+    maker: Maker,
+    inboxes: Inboxes,
+    tell: Tell,
+    put: Any,
+    queue: Queue,
+    endpoint: Any,
+    clock: Any,
+) -> None:
+    clock(2026, 3, 1)
+    await tell(NoticeSettings())
+    endpoint()
+    await put(
+        who={
+            "subscription": 'holder.status == "active"',
+            "known": 'holder.attributes.country == "DE"',
+        },
+        keep_reasons=("subscription",),
+        terms=Terms(notices=("refresh_failed",)),
+    )
+    people = [
+        HolderChange("mia", status="active", attributes={"country": 7}),
+        HolderChange("bo", status="past_due"),
+    ]
+    await programs.holders.upsert(people, **WHO)
+    clock(2026, 4, 1)
+    await programs.do_all_due()
+    await maker.dispatch()
+    await programs.holders.upsert([HolderChange("mia", status="past_due")], **WHO)
+    clock(2026, 4, 2)
+    await programs.do_all_due()
+    await maker.dispatch()
+
+    told = [[notice["holder_id"] for notice in d["data"]["notices"]] for d in queue("webhook")]
+    assert told == [[await inboxes.number_of(name)] for name in ("bo", "mia")]
+
+
 async def test_a_cycle_is_reminded_of_once_three_days_before(
     programs: Programs,
     maker: Maker,

@@ -89,9 +89,10 @@ def office(
     smtps: ssl.SSLContext | None = None,
     starttls: ssl.SSLContext | None = None,
     password: str = "",
+    handler: Office | None = None,
 ) -> Iterator[tuple[Office, int]]:
     """Open a server; it and its port."""
-    handler = Office()
+    handler = handler or Office()
 
     def may(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
         right = data.password == password.encode()

@@ -131,7 +131,7 @@ async def _tell_left_out(
     connection: Connection, kinds: ProgramKinds, state: State, outlets: Outlets, work: Work
 ) -> None:
     """Tell some of those whom the run has left out for a reason that is kept; then it is over."""
-    left_out = await store.read_left_out(connection, work.run_id or 0, work.holder_id, SLICE)
+    left_out = await store.take_left_out(connection, work.run_id or 0, work.holder_id, SLICE)
     await kinds.load(connection, (Source(x.program, x.version) for x in left_out))
     notices = [
         refresh_failed(x.holder_id, x.program, x.period, asset=x.asset, reason=x.reason, at=x.at)

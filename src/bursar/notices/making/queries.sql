@@ -74,16 +74,21 @@ select c.chunk_no, c.epoch, c.xid::text
  order by c.chunk_no
  limit 1;
 
--- name: read_left_out
--- Whom a run has left out for a reason that its program keeps, after one of them.
-select x.holder_id, p.name, r.version, coalesce(nullif(x.period_key, ''), r.period_key), r.asset,
-       x.reason, r.started_at
-  from bursar.run_exclusions x
-  join bursar.runs r using (run_id)
+-- name: take_left_out
+-- Whom a run has left out for a reason that its program keeps, and who are not told yet, after one
+-- of them; whoever takes them tells them.
+update bursar.run_exclusions x
+   set told = true
+  from bursar.runs r
   join bursar.programs p using (program_id)
- where x.run_id = %(run_id)s and x.holder_id > %(after)s
- order by x.holder_id
- limit %(limit)s;
+ where x.run_id = %(run_id)s and r.run_id = x.run_id
+   and x.holder_id in (
+       select u.holder_id from bursar.run_exclusions u
+        where u.run_id = %(run_id)s and u.holder_id > %(after)s and not u.told
+        order by u.holder_id
+        limit %(limit)s)
+returning x.holder_id, p.name, r.version, coalesce(nullif(x.period_key, ''), r.period_key), r.asset,
+          x.reason, r.started_at;
 
 -- name: read_due_soon
 -- Who is due soon in a rolling program and has not been reminded of it.

@@ -110,12 +110,12 @@ async def next_chunk(
     return (rows[0][0], rows[0][1], int(rows[0][2])) if rows else None
 
 
-async def read_left_out(
+async def take_left_out(
     connection: Connection, run_id: int, after: int, limit: int
 ) -> list[LeftOut]:
-    """Read whom a run has left out, by holder, after one of them."""
+    """Take those left out by a run who are not told yet, by holder, after one of them."""
     values = {"run_id": Int8(run_id), "after": Int8(after), "limit": Int4(limit)}
-    return [LeftOut(*row) for row in await _all(connection, "read_left_out", values)]
+    return sorted(LeftOut(*row) for row in await _all(connection, "take_left_out", values))
 
 
 class DueSoon(NamedTuple):
