@@ -5,6 +5,7 @@ client is written from the asyncio one by `make client`.
 """
 
 from bursar.client.answers.ledger import BatchAnswer, Entry, Outcome, Receipt, Wallet
+from bursar.client.answers.notices import Notice, Quiet, Unread
 from bursar.client.answers.people import HolderChange
 from bursar.client.answers.programs import Override, Run
 from bursar.client.asynchronous.client import AsyncClient
@@ -64,10 +65,12 @@ __all__ = [
     "LotTerms",
     "Missing",
     "NoAnswer",
+    "Notice",
     "Outcome",
     "Override",
     "Patience",
     "PlaceHold",
+    "Quiet",
     "RateLimited",
     "Receipt",
     "Rejected",
@@ -78,5 +81,6 @@ __all__ = [
     "SetState",
     "Transfer",
     "Unavailable",
+    "Unread",
     "Wallet",
 ]

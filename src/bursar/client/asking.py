@@ -20,23 +20,27 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     that no header may have are no hindrance.
     """
 
-    method: Literal["GET", "POST", "PUT"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     body: bytes | None = None
     key: str | None = None
     in_body: bool = False
     if_match: str | None = None
     safe: bool = True
+    accept: str = "application/json"
+    last_event_id: str | None = None
 
     def headers(self) -> dict[str, str]:
         """Write what goes beside the body."""
-        headers = {"accept": "application/json"}
+        headers = {"accept": self.accept}
         if self.body is not None:
             headers["content-type"] = "application/json"
         if self.key is not None and not (self.in_body and not _fits(self.key)):
             headers["idempotency-key"] = _header(self.key)
         if self.if_match is not None:
             headers["if-match"] = self.if_match
+        if self.last_event_id is not None:
+            headers["last-event-id"] = self.last_event_id
         return headers
 
 

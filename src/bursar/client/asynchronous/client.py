@@ -7,13 +7,17 @@ import httpx
 
 from bursar.client.asynchronous.access import KeyCalls, TokenCalls
 from bursar.client.asynchronous.connection import Connection
+from bursar.client.asynchronous.deliveries import DeliveryCalls, DispatchCalls
 from bursar.client.asynchronous.economy import EconomyCalls
 from bursar.client.asynchronous.holds import HoldCalls
+from bursar.client.asynchronous.inbox import InboxCalls
+from bursar.client.asynchronous.notices import NoticeCalls
 from bursar.client.asynchronous.operation import AuditCalls, OperationCalls
 from bursar.client.asynchronous.people import ClaimCalls, HolderCalls, MyCalls
 from bursar.client.asynchronous.postings import PostingCalls
 from bursar.client.asynchronous.programs import GrantCalls, ProgramCalls, RunCalls
 from bursar.client.asynchronous.wallets import AssetCalls, WalletCalls
+from bursar.client.asynchronous.webhooks import WebhookCalls
 from bursar.client.patience import Patience
 
 MAX_CONNECTIONS = 32
@@ -58,7 +62,12 @@ class AsyncClient:
         self.tokens = TokenCalls(connection)
         self.audit = AuditCalls(connection)
         self.operation = OperationCalls(connection)
+        self.notices = NoticeCalls(connection)
+        self.webhooks = WebhookCalls(connection)
+        self.deliveries = DeliveryCalls(connection)
+        self.dispatches = DispatchCalls(connection)
         self.me = MyCalls(connection)
+        self.inbox = InboxCalls(connection)
 
     def __repr__(self) -> str:
         return f"AsyncClient({self._connection.url!r})"

@@ -8,13 +8,17 @@ import httpx
 from bursar.client.patience import Patience
 from bursar.client.synchronous.access import KeyCalls, TokenCalls
 from bursar.client.synchronous.connection import Connection
+from bursar.client.synchronous.deliveries import DeliveryCalls, DispatchCalls
 from bursar.client.synchronous.economy import EconomyCalls
 from bursar.client.synchronous.holds import HoldCalls
+from bursar.client.synchronous.inbox import InboxCalls
+from bursar.client.synchronous.notices import NoticeCalls
 from bursar.client.synchronous.operation import AuditCalls, OperationCalls
 from bursar.client.synchronous.people import ClaimCalls, HolderCalls, MyCalls
 from bursar.client.synchronous.postings import PostingCalls
 from bursar.client.synchronous.programs import GrantCalls, ProgramCalls, RunCalls
 from bursar.client.synchronous.wallets import AssetCalls, WalletCalls
+from bursar.client.synchronous.webhooks import WebhookCalls
 
 MAX_CONNECTIONS = 32
 
@@ -58,7 +62,12 @@ class Client:
         self.tokens = TokenCalls(connection)
         self.audit = AuditCalls(connection)
         self.operation = OperationCalls(connection)
+        self.notices = NoticeCalls(connection)
+        self.webhooks = WebhookCalls(connection)
+        self.deliveries = DeliveryCalls(connection)
+        self.dispatches = DispatchCalls(connection)
         self.me = MyCalls(connection)
+        self.inbox = InboxCalls(connection)
 
     def __repr__(self) -> str:
         return f"Client({self._connection.url!r})"

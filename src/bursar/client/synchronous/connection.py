@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final, TypeVar
 
 import httpx
@@ -9,7 +10,7 @@ import httpx
 from bursar.client.asking import Ask, Query, at, check_key, check_url, encode
 from bursar.client.errors import BursarError, NoAnswer
 from bursar.client.patience import Patience, may_repeat, retry_after_s
-from bursar.client.reading import read
+from bursar.client.reading import error_of, read
 
 T = TypeVar("T")
 Sleep = Callable[[float], None]
@@ -95,6 +96,56 @@ class Connection:
         )
         return self.send(kind, ask)
 
+    def patch(
+        self,
+        kind: type[T],
+        *segments: str | int,
+        body: object,
+        if_match: str | None = None,
+        safe: bool = True,
+    ) -> T:
+        """Change something."""
+        ask = Ask(
+            method="PATCH", path=at(*segments), body=encode(body), if_match=if_match, safe=safe
+        )
+        return self.send(kind, ask)
+
+    def delete(self, kind: type[T], *segments: str | int, query: Query | None = None) -> T:
+        """Remove something; again does no more."""
+        return self.send(kind, Ask(method="DELETE", path=at(*segments, query=query or {})))
+
+    def listen(self, ask: Ask, silence_s: float) -> AbstractContextManager[httpx.Response]:
+        """Ask for what comes bit by bit; nothing for ``silence_s`` is a failure."""
+        times = httpx.Timeout(self._patience.timeout_s, read=silence_s)
+        return self._http.stream(
+            ask.method, self.url + ask.path, headers=ask.headers(), timeout=times
+        )
+
+    def wait_to_listen(
+        self,
+        answer: httpx.Response | None,
+        failure: httpx.RequestError | None,
+        attempt: int,
+        since: float,
+        retry_s: float,
+    ) -> None:
+        """Wait before the next attempt, or raise what came of this one.
+
+        ``since`` is when the last one that went well came to its end, by the monotonic clock.
+        """
+        left_s = self._patience.deadline_s - (time.monotonic() - since)
+        after_s, wait_s = retry_s, None
+        if answer is not None:
+            after_s = max(after_s, retry_after_s(answer.headers.get("retry-after")) or 0.0)
+        if may_repeat(None if answer is None else answer.status_code, safe=True):
+            wait_s = self._patience.wait_s(attempt, left_s, after_s)
+        if wait_s is not None:
+            self._sleep(wait_s)
+        elif answer is not None:
+            raise error_of(answer)
+        else:
+            raise _no_answer(failure, attempt + 1) from failure
+
     def send(self, kind: type[T], ask: Ask) -> T:
         """Send until there is an answer that is final, or no time is left; see `Patience`."""
         until = time.monotonic() + self._patience.deadline_s
@@ -149,7 +200,7 @@ class Connection:
 
 
 def _no_answer(failure: httpx.RequestError | None, attempts: int) -> NoAnswer:
-    words = str(failure) or type(failure).__name__
+    words = str(failure) or type(failure).__name__ if failure else "the stream has ended"
     return NoAnswer(
         "no_answer",
         f"no answer after {attempts} attempt{'s' if attempts > 1 else ''}: {words}",
