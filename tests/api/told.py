@@ -7,7 +7,10 @@ from bursar.api.services import Services
 from bursar.holders import HolderChange
 from bursar.ledger import Credit
 from bursar.notices.model import Kind, NoticeSettings
+from bursar.notices.service import Notices
 from bursar.notices.settings import SettingsBook
+from bursar.platform.sealing import new_key
+from bursar.platform.settings import load_settings
 
 WHO = {"actor": "test", "reason": "because"}
 TOLD = NoticeSettings(product="The Club", send=(Kind.DEPOSIT, Kind.LOW_BALANCE), below={"coins": 5})
@@ -38,3 +41,9 @@ async def give(services: Services, holder: str, *amounts: int, **said: Any) -> N
 async def at_once(*asked: Any) -> list[Any]:
     """Ask all of it at once."""
     return list(await asyncio.gather(*asked))
+
+
+def with_key(services: Services, **more: str) -> None:
+    """Let an economy's notices have a key for secrets, and webhooks reach this machine."""
+    environ = {"BURSAR_SECRETS_KEY": new_key(), "BURSAR_WEBHOOK_NETWORKS": "127.0.0.0/8"}
+    services.notices = Notices(services.ledger, load_settings(environ | more))
