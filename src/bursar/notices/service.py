@@ -106,7 +106,7 @@ class Notices:
         await self.preferences.change(
             holder,
             choices={kind: {"email": False}},
-            actor=f"holder_{holder_id}",
+            actor="api:holder",
             reason="the link in a letter",
         )
         return holder, kind
