@@ -152,7 +152,7 @@ def test_wishes_are_shown_and_changed_and_the_change_is_on_record(telling: Shop)
     back = ("--set", "deposit.email=default", "--quiet", "default")
     again = telling("notices", "preferences", "mia", *back, "--json").json
     assert (again["kinds"]["deposit"]["email"], again["own_quiet"]) == (True, False)
-    [latest, first] = telling("audit", "--act", "preferences.*", "--json").json["items"]
+    [latest, _, first] = telling("audit", "--act", "preferences.*", "--json").json["items"]
     assert (first["actor"], first["reason"]) == WHY[3:] + WHY[1:2]
     assert latest["reason"] == "by hand"
 
@@ -336,7 +336,8 @@ def test_whoever_is_interrupted_while_sending_loses_nothing(
     _, err = child.communicate(timeout=60)
     assert (child.returncode, b"Traceback" in err) == (130, False), err
     one = telling("notices", "delivery", "1", "--json").json
-    assert (one["delivery"]["state"], len(one["attempts"])) == ("waiting", 1)
+    # the attempt counts; what came of it is told now, or when its lease has run out
+    assert (one["delivery"]["state"], one["delivery"]["attempts"]) == ("waiting", 1)
 
 
 def test_every_duty_of_a_worker_is_in_the_page_with_how_often() -> None:
