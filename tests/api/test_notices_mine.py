@@ -10,11 +10,12 @@ import pytest
 
 from bursar.api.services import Services
 from bursar.api.wire.notices import NoticeKind
+from bursar.ledger import Credit
 from bursar.notices.model import Kind, QuietHours
 from bursar.trail.model import Wanted
 from tests.api.clubs import said
 from tests.api.conftest import Headers, problem
-from tests.api.told import TOLD, at_once, give, tell
+from tests.api.told import TOLD, WHO, at_once, give, tell
 
 INBOX = "/v1/me/inbox"
 WISHES = "/v1/me/notice-preferences"
@@ -75,6 +76,20 @@ async def test_each_sees_their_own_inbox_alone(
     ):
         assert problem(answer, 404) == "notice_unknown"
     assert [one["read_at"] for one in await items(api, as_holder("maria"))] == [None]
+
+
+async def test_a_long_page_is_whole_and_in_order(
+    api: httpx.AsyncClient, services: Services, maria: Headers
+) -> None:
+    await tell(services)
+    gifts = [
+        Credit(holder="maria", asset="coins", amount=amount, reference=f"gift-{amount}")
+        for amount in range(1, 252)
+    ]
+    await services.ledger.post(gifts, **WHO)
+    shown = await items(api, maria, limit=1_000)
+    assert [item["data"]["amount"] for item in shown] == [*range(251, 0, -1)]
+    assert all(f"received {item['data']['amount']} coins" in item["title"] for item in shown)
 
 
 async def test_pages_follow_each_other_the_newest_first(

@@ -30,7 +30,7 @@ _SCOPES: Final = {
     "viewer": "reading all of it, changing nothing",
     "ingest": "your own servers: movements, holds, holders, claims, tokens for your people",
     "partner": "a partner's servers",
-    "holder": "a holder token: one person's own wallets, claims and history",
+    "holder": "a holder token: one person's own wallets, inbox, claims and history",
 }
 
 

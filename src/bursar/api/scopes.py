@@ -7,7 +7,7 @@
 | `viewer`   | reading all of it, changing nothing                                               |
 | `ingest`   | the app's own servers: movements, holds, holders, claims, tokens for its people   |
 | `partner`  | a partner's servers; what they may do comes with codes and offers                 |
-| `holder`   | a holder token: one person's own wallets, claims and history; it never posts      |
+| `holder`   | a holder token: one person's own wallets, inbox, claims, history; it never posts   |
 """
 
 from typing import Final
