@@ -606,7 +606,8 @@ CREATE TABLE bursar.run_exclusions (
     run_id bigint NOT NULL,
     holder_id bigint NOT NULL,
     reason text NOT NULL COLLATE pg_catalog."C",
-    period_key text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C"
+    period_key text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    chunk_no integer DEFAULT 0 NOT NULL
 );
 
 CREATE TABLE bursar.run_failures (

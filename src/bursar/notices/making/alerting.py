@@ -22,7 +22,8 @@ _OPERATORS: Final = 0
 async def alert(connection: Connection, state: State, outlets: Outlets) -> int:
     """Place what operators have not been told of yet; returns how many deliveries that made."""
     notices = [_notice(one) for one in await store.read_alerts(connection, state.now - _RECENT)]
-    made = await place(connection, state, Outlets(mail=False, endpoints=outlets.endpoints), notices)
+    machines = Outlets(mail=False, endpoints=outlets.endpoints)
+    made = await place(connection, state, machines, [[one] for one in notices])
     if outlets.mail:
         made += await add(connection, list(_mails(notices, state)))
     return made

@@ -20,7 +20,6 @@ class Untold(NamedTuple):
     run_id: int
     kind: str
     dry_run: bool
-    started_at: datetime
     version: int | None
     program: str | None
 
@@ -111,10 +110,15 @@ async def next_chunk(
 
 
 async def read_left_out(
-    connection: Connection, run_id: int, after: int, limit: int
+    connection: Connection, run_id: int, chunk_no: int, after: int, limit: int
 ) -> list[LeftOut]:
-    """Read whom a run has left out, by holder, after one of them."""
-    values = {"run_id": Int8(run_id), "after": Int8(after), "limit": Int4(limit)}
+    """Read whom a chunk of a run has left out, by holder, after one of them."""
+    values = {
+        "run_id": Int8(run_id),
+        "chunk_no": Int4(chunk_no),
+        "after": Int8(after),
+        "limit": Int4(limit),
+    }
     return [LeftOut(*row) for row in await _all(connection, "read_left_out", values)]
 
 
@@ -169,14 +173,16 @@ async def next_expiring(connection: Connection, after: datetime) -> datetime | N
     return instant
 
 
-async def note_reminded(connection: Connection, program_id: int, due: Sequence[DueSoon]) -> None:
-    """Note of what these have been reminded."""
+async def note_reminded(
+    connection: Connection, program_id: int, due: Sequence[DueSoon]
+) -> frozenset[int]:
+    """Note of what these are reminded; returns those whom nobody else has noted meanwhile."""
     values = {
         "program_id": Int4(program_id),
         "holder_ids": int8s([one.holder_id for one in due]),
         "dues": instants([one.due_at for one in due]),
     }
-    await _all(connection, "note_reminded", values)
+    return frozenset(row[0] for row in await _all(connection, "note_reminded", values))
 
 
 async def lock_warned(connection: Connection) -> tuple[datetime | None, int]:

@@ -199,6 +199,9 @@ create index mail_bounces_of_holder on bursar.mail_bounces (holder_id);
 -- own. Empty: the run's.
 alter table bursar.run_exclusions add column period_key text collate "C" not null default '';
 
+-- By which chunk somebody was left out: a run is told of chunk by chunk. 0: before this migration.
+alter table bursar.run_exclusions add column chunk_no integer not null default 0;
+
 -- Runs that have ended and of which nothing has been told yet. Those before this migration are past.
 alter table bursar.runs add column told boolean not null default true;
 alter table bursar.runs alter column told set default false;
