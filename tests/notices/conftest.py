@@ -3,10 +3,13 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import psycopg
 import pytest
 
+from bursar.holders.model import HolderChange
 from bursar.ledger import Ledger
 from bursar.notices.inbox.service import Inboxes
+from bursar.notices.making.service import Dispatches, Maker
 from bursar.notices.model import Kind, NoticeSettings
 from bursar.notices.preferences import NoticePreferences
 from bursar.notices.program_kinds import ProgramKinds
@@ -20,6 +23,8 @@ TELL_ALL = NoticeSettings(
     below={"coins": 100},
 )
 Tell = Callable[..., Awaitable[None]]
+Queue = Callable[..., list[dict[str, Any]]]
+WHO = {"actor": "test", "reason": "play"}
 
 
 @pytest.fixture
@@ -55,3 +60,59 @@ def tell(ledger: Ledger) -> Tell:
             await put_settings(connection, settings)
 
     return tell
+
+
+@pytest.fixture
+def maker(ledger: Ledger) -> Maker:
+    return Maker(ledger, ProgramKinds(), mail=True)
+
+
+@pytest.fixture
+def dispatches(ledger: Ledger) -> Dispatches:
+    return Dispatches(ledger.database)
+
+
+@pytest.fixture
+def queue(database: Any) -> Queue:
+    """What is in the queue, in order, as dictionaries; of one channel if it is named."""
+
+    def queue(channel: str | None = None) -> list[dict[str, Any]]:
+        with psycopg.connect(database.owner_url) as owner:
+            rows = owner.execute(
+                "select to_json(d) from bursar.deliveries d"
+                " where channel = %s or %s::text is null order by delivery_id",
+                (channel, channel),
+            )
+            return [row[0] for row in rows]
+
+    return queue
+
+
+@pytest.fixture
+def endpoint(database: Any) -> Callable[..., int]:
+    """Make an endpoint for some kinds; it is never sent anything here."""
+
+    def endpoint(*kinds: str) -> int:
+        with psycopg.connect(database.owner_url) as owner:
+            row = owner.execute(
+                "insert into bursar.webhook_endpoints"
+                " (url, description, kinds, secret, made_at, changed_at, state)"
+                " values ('https://example.com', '', %s, '', now(), now(), 'on')"
+                " returning endpoint_id",
+                (list(kinds),),
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    return endpoint
+
+
+@pytest.fixture
+def mailed(programs: Programs) -> Callable[..., Awaitable[None]]:
+    """Enrol people who have an address."""
+
+    async def mailed(*names: str, **said: Any) -> None:
+        changes = [HolderChange(n, email=f"{n}@club.example", **said) for n in names]
+        await programs.holders.upsert(changes, **WHO)
+
+    return mailed

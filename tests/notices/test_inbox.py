@@ -17,9 +17,7 @@ from bursar.notices.preferences import NoticePreferences
 from bursar.platform.errors import BursarError, Invalid, Missing
 from bursar.programs.model import Calendar, Rolling, Terms
 from bursar.programs.service import Programs
-from tests.notices.conftest import TELL_ALL, Tell
-
-WHO = {"actor": "test", "reason": "play"}
+from tests.notices.conftest import TELL_ALL, WHO, Tell
 
 
 async def post(ledger: Ledger, *commands: AnyCommand) -> None:

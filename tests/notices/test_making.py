@@ -1,6 +1,5 @@
 """What is put into the queue: once for each fact and place, when it is due, never from before."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -18,69 +17,11 @@ from bursar.notices.model import Kind, NoticeSettings, QuietHours
 from bursar.notices.preferences import NoticePreferences
 from bursar.notices.program_kinds import ProgramKinds
 from bursar.platform.errors import Conflict, Missing
-from bursar.programs.model import Calendar, Override, Rolling, Terms
+from bursar.programs.model import Amount, Calendar, Override, Rolling, RunId, Terms
 from bursar.programs.service import Programs
 from bursar.programs.store import raise_alert
-from tests.notices.conftest import TELL_ALL, Tell
-from tests.notices.test_inbox import WHO, credit, debit, post
-
-Queue = Callable[..., list[dict[str, Any]]]
-
-
-@pytest.fixture
-def maker(ledger: Ledger) -> Maker:
-    return Maker(ledger, ProgramKinds(), mail=True)
-
-
-@pytest.fixture
-def dispatches(ledger: Ledger) -> Dispatches:
-    return Dispatches(ledger.database)
-
-
-@pytest.fixture
-def queue(database: Any) -> Queue:
-    """What is in the queue, in order, as dictionaries; of one channel if it is named."""
-
-    def queue(channel: str | None = None) -> list[dict[str, Any]]:
-        with psycopg.connect(database.owner_url) as owner:
-            rows = owner.execute(
-                "select to_json(d) from bursar.deliveries d"
-                " where channel = %s or %s::text is null order by delivery_id",
-                (channel, channel),
-            )
-            return [row[0] for row in rows]
-
-    return queue
-
-
-@pytest.fixture
-def endpoint(database: Any) -> Callable[..., int]:
-    """Make an endpoint for some kinds; it is never sent anything here."""
-
-    def endpoint(*kinds: str) -> int:
-        with psycopg.connect(database.owner_url) as owner:
-            row = owner.execute(
-                "insert into bursar.webhook_endpoints"
-                " (url, description, kinds, secret, made_at, changed_at, state)"
-                " values ('https://example.com', '', %s, '', now(), now(), 'on')"
-                " returning endpoint_id",
-                (list(kinds),),
-            ).fetchone()
-        assert row is not None
-        return int(row[0])
-
-    return endpoint
-
-
-@pytest.fixture
-def mailed(programs: Programs) -> Callable[..., Awaitable[None]]:
-    """Enrol people who have an address."""
-
-    async def mailed(*names: str, **said: Any) -> None:
-        changes = [HolderChange(n, email=f"{n}@club.example", **said) for n in names]
-        await programs.holders.upsert(changes, **WHO)
-
-    return mailed
+from tests.notices.conftest import TELL_ALL, WHO, Queue, Tell
+from tests.notices.test_inbox import credit, debit, post
 
 
 async def test_a_single_movement_is_placed_once_for_each_place(
@@ -276,23 +217,21 @@ async def test_who_is_set_aside_is_told_when_they_have_been_given_theirs(
     """The retry adds a chunk to a run that was told of."""
     clock(2026, 3, 1)
     await tell(NoticeSettings())
-    await mailed("mia", "bo")
+    await mailed("bo", attributes={"step": 7})
+    await mailed("mia")
     await put(
-        terms=Terms(notices=("deposit",)),
-        who={"known": 'holder.attributes.country == "DE" || holder.external_id == "bo"'},
+        terms=Terms(notices=("deposit",)), amount=Amount(formula="int(holder.attributes.step)")
     )
-    await programs.holders.upsert([HolderChange("mia", attributes={"country": 7})], **WHO)
     clock(2026, 4, 1)
     await programs.do_all_due()
     await maker.dispatch()
-    told = len(queue())
-    await programs.holders.upsert([HolderChange("mia", attributes={"country": "DE"})], **WHO)
-    clock(2026, 4, 2)
-    await programs.do_all_due()
-    await maker.dispatch()
+    assert [d["data"]["balance"] for d in queue()] == [7]
 
-    assert [d["data"]["balance"] for d in queue()] == [50_000, 50_000]
-    assert told == 1
+    await programs.holders.upsert([HolderChange("mia", attributes={"step": 9})], **WHO)
+    assert await programs.runs.retry(RunId(1), **WHO) == 1
+    await programs.runs.work()
+    await maker.dispatch()
+    assert [d["data"]["balance"] for d in queue()] == [7, 9]
 
 
 async def test_a_run_that_is_taken_back_is_told_as_a_correction(

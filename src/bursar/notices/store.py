@@ -34,6 +34,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     world_now: datetime
     warned_until: datetime | None
 
+    def counts(self, instant: datetime) -> bool:
+        """Tell whether what happened then is told at all."""
+        return self.started_at is not None and instant >= self.started_at
+
 
 async def put_settings(connection: Connection, settings: NoticeSettings) -> None:
     """Put settings in force; facts count from the first time."""

@@ -116,28 +116,11 @@ class Inboxes:
         if not behind and there == known:
             return
 
-        async def once(connection: Connection) -> None:
-            await store.lock_inboxes(connection, [holder_id])
-            state = await read_state(connection)
-            notices: list[Notice] = []
-            seqs: dict[int, int] = {}
-            since = None if state.started_at is None else _begins(state, state.started_at)
-            for wallet in await store.find_behind(connection, holder_id):
-                if since is not None:
-                    notices += await self._news(connection, holder_id, wallet, state, since)
-                seqs[wallet.asset_id] = wallet.seq
-            if since is not None:
-                notices += await self._left_out(connection, holder_id, since)
-            wished = (await read_preferences(connection, [holder_id])).get(
-                holder_id, NO_PREFERENCES
-            )
-            notices.sort(key=lambda notice: notice.happened_at)
-            wanted = [n for n in notices if wants(n.kind, "inbox", state.settings, wished)]
-            await store.add_notices(connection, wanted)
-            await store.move_cursors(connection, holder_id, seqs)
-            await store.set_exclusions(connection, holder_id, there)
+        async def once(connection: Connection) -> bool:
+            return await self._catch_up(connection, holder_id)
 
-        await self._database.retrying(once)
+        while await self._database.retrying(once):
+            pass
 
     async def forget(self, *, limit: int = 5_000) -> int:
         """Forget what is older than the economy keeps, at most ``limit``; how many that were."""
@@ -151,6 +134,34 @@ class Inboxes:
         await self.bring_up_to_date(number)
         return number
 
+    async def _catch_up(self, connection: Connection, holder_id: int) -> bool:
+        """Make notices of some thousand entries of each wallet; True if there may be more.
+
+        In slices: the wallet of a shop may have moved a million times since the last look.
+        """
+        await store.lock_inboxes(connection, [holder_id])
+        state = await read_state(connection)
+        behind = await store.find_behind(connection, holder_id)
+        there, known = await store.count_exclusions(connection, holder_id)
+        seqs = {wallet.asset_id: wallet.seq for wallet in behind}
+        notices: list[Notice] = []
+        if state.started_at is not None:
+            since = _begins(state, state.started_at)
+            for wallet in behind:
+                made, seqs[wallet.asset_id] = await self._news(
+                    connection, holder_id, wallet, state, since
+                )
+                notices += made
+            if there != known:
+                notices += await self._left_out(connection, holder_id, since)
+        wished = (await read_preferences(connection, [holder_id])).get(holder_id, NO_PREFERENCES)
+        notices.sort(key=lambda notice: notice.happened_at)
+        wanted = [n for n in notices if wants(n.kind, "inbox", state.settings, wished)]
+        await store.add_notices(connection, wanted)
+        await store.move_cursors(connection, holder_id, seqs)
+        await store.set_exclusions(connection, holder_id, there)
+        return any(seqs[wallet.asset_id] < wallet.seq for wallet in behind)
+
     async def _news(
         self,
         connection: Connection,
@@ -158,26 +169,26 @@ class Inboxes:
         wallet: store.Behind,
         state: State,
         since: datetime,
-    ) -> list[Notice]:
-        """Make notices of a wallet's entries since the last look, or since the inbox begins."""
+    ) -> tuple[list[Notice], int]:
+        """Make notices of a wallet's entries since the last look, or since the inbox begins.
+
+        Returns them and up to which entry they go.
+        """
         key = WalletKey(holder_id, wallet.asset_id)
-        after = wallet.made
-        if after is None:
-            after = await last_seq_at(connection, key, since - _INSTANT)
+        after = max(wallet.made or 0, await last_seq_at(connection, key, since - _INSTANT))
         below = None
         if Kind.LOW_BALANCE in state.settings.send:
             below = state.settings.below.get(wallet.asset)
-        notices: list[Notice] = []
-        while True:
-            entries = await read_news(
-                connection, key, after, wallet.seq, kinds=TOLD, below=below, limit=_SLICE
-            )
-            await self._kinds.load(connection, map(source_of, entries))
-            for entry in entries:
-                notices += told(entry, wallet.asset, state.settings, self._kinds)
-            if len(entries) < _SLICE:
-                return notices
-            after = entries[-1].seq
+        entries = await read_news(
+            connection, key, after, wallet.seq, kinds=TOLD, below=below, limit=_SLICE
+        )
+        await self._kinds.load(connection, map(source_of, entries))
+        notices = [
+            notice
+            for entry in entries
+            for notice in told(entry, wallet.asset, state.settings, self._kinds)
+        ]
+        return notices, wallet.seq if len(entries) < _SLICE else entries[-1].seq
 
     async def _left_out(
         self, connection: Connection, holder_id: int, since: datetime

@@ -40,7 +40,7 @@ async def begin(connection: Connection, kinds: ProgramKinds, state: State, outle
 def _is_told(run: Untold, kinds: ProgramKinds, state: State, outlets: Outlets) -> bool:
     if run.dry_run or not outlets.any:
         return False
-    if state.started_at is None or run.started_at < state.started_at:
+    if state.started_at is None:
         return False
     source = _source(run)
     low = Kind.LOW_BALANCE in state.settings.send
@@ -84,14 +84,13 @@ async def _tell_awards(
     outlets: Outlets,
     work: Work,
 ) -> None:
-    """Tell of some of what one chunk gave; after the last chunk come those who were left out."""
+    """Tell of some of what one chunk gave; then come those whom it left out."""
     run_id = work.run_id or 0
     # a holder number above 0 says that the chunk itself is not done with
     first = work.chunk_no if work.holder_id else work.chunk_no + 1
     found = await store.next_chunk(connection, run_id, first)
     if found is None:
-        after = work._replace(phase="exclusions", holder_id=0)
-        await store.advance(connection, after, looked=0, made=0)
+        await store.finish(connection, work.dispatch_id)
         return
     chunk_no, epoch, xid = found
     done = work.holder_id if chunk_no == work.chunk_no else 0
@@ -100,12 +99,13 @@ async def _tell_awards(
         connection,
         state,
         outlets,
-        await _told(connection, ledger, kinds, state, entries),
+        [await _told(connection, ledger, kinds, state, entries)],
         dispatch_id=work.dispatch_id,
         run=f"run_{run_id}",
     )
-    last = entries[-1].holder_id if len(entries) >= SLICE else 0
-    after = work._replace(chunk_no=chunk_no, holder_id=last)
+    after = work._replace(chunk_no=chunk_no, phase="exclusions", holder_id=0)
+    if len(entries) >= SLICE:
+        after = after._replace(phase="awards", holder_id=entries[-1].holder_id)
     await store.advance(connection, after, looked=len(entries), made=made)
 
 
@@ -123,6 +123,7 @@ async def _told(
     return [
         notice
         for entry in entries
+        if state.counts(entry.recorded_at)
         for notice in told(entry, assets[entry.asset_id], state.settings, kinds)
     ]
 
@@ -130,24 +131,33 @@ async def _told(
 async def _tell_left_out(
     connection: Connection, kinds: ProgramKinds, state: State, outlets: Outlets, work: Work
 ) -> None:
+<<<<<<< HEAD
     """Tell some of those whom the run has left out for a reason that is kept; then it is over."""
     left_out = await store.take_left_out(connection, work.run_id or 0, work.holder_id, SLICE)
+=======
+    """Tell some of those whom the chunk has left out for a reason that is kept.
+
+    Chunk by chunk, so that of a run that goes on only those are told who have come since.
+    """
+    left_out = await store.read_left_out(
+        connection, work.run_id or 0, work.chunk_no, work.holder_id, SLICE
+    )
+>>>>>>> 0134f5cb791523da79feb73e148c59d1e61a0a6c
     await kinds.load(connection, (Source(x.program, x.version) for x in left_out))
     notices = [
         refresh_failed(x.holder_id, x.program, x.period, asset=x.asset, reason=x.reason, at=x.at)
         for x in left_out
-        if Kind.REFRESH_FAILED in kinds(Source(x.program, x.version))
+        if state.counts(x.at) and Kind.REFRESH_FAILED in kinds(Source(x.program, x.version))
     ]
     made = await place(
         connection,
         state,
         outlets,
-        notices,
+        [notices],
         dispatch_id=work.dispatch_id,
         run=f"run_{work.run_id}",
     )
-    if left_out:
+    after = work._replace(phase="awards", holder_id=0)
+    if len(left_out) >= SLICE:
         after = work._replace(holder_id=left_out[-1].holder_id)
-        await store.advance(connection, after, looked=len(left_out), made=made)
-    if len(left_out) < SLICE:
-        await store.finish(connection, work.dispatch_id)
+    await store.advance(connection, after, looked=len(left_out), made=made)

@@ -59,14 +59,14 @@ async def put(
         if wants(notice.kind, "inbox", state.settings, wished.get(notice.holder_id, NO_PREFERENCES))
     ]
     await add_notices(connection, shown)
-    return await place(connection, state, outlets, notices, dispatch_id=dispatch_id)
+    return await place(connection, state, outlets, [notices], dispatch_id=dispatch_id)
 
 
 async def place(
     connection: Connection,
     state: State,
     outlets: Outlets,
-    notices: Sequence[Notice],
+    parts: Sequence[Sequence[Notice]],
     *,
     dispatch_id: int | None = None,
     run: str | None = None,
@@ -74,12 +74,23 @@ async def place(
 ) -> int:
     """Put what is to be sent of these notices into the queue, in the caller's transaction.
 
+<<<<<<< HEAD
     Machines are sent ``batch`` of them together. Returns how many deliveries that were; of a batch
     that was placed before there is none: who places some again with others places each by itself.
+=======
+    What is in one of the ``parts`` may go to a machine together. As a batch is named after what is
+    in it, the same notice must never come in two parts that differ: it would be sent twice.
+    Returns how many deliveries that were; of a part that was placed before there are none.
+>>>>>>> 0134f5cb791523da79feb73e148c59d1e61a0a6c
     """
+    notices = [notice for part in parts for notice in part]
     if not notices or not outlets.any:
         return 0
+<<<<<<< HEAD
     made = list(_to_machines(notices, state, outlets, run, batch))
+=======
+    made = [one for part in parts for one in _to_machines(part, state, outlets, run)]
+>>>>>>> 0134f5cb791523da79feb73e148c59d1e61a0a6c
     if outlets.mail:
         made += await _to_people(connection, notices, state)
     if dispatch_id is not None:
@@ -162,5 +173,10 @@ def _spelled(notice: Notice) -> dict[str, Any]:
 
 
 def restored(notice: Notice, state: State) -> str | None:
-    """Say of what happened before a restore that it may have been sent (O3)."""
+    """Say of what happened before a restore that it may have been sent (O3).
+
+    Until the restore has been taken note of, that is everything.
+    """
+    if state.epoch != state.now_epoch:
+        return RESTORED
     return RESTORED if state.epoch > 1 and notice.happened_at < state.sends_from else None

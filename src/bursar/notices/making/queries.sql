@@ -8,30 +8,41 @@ select e.endpoint_id, e.kinds
  order by e.endpoint_id;
 
 -- name: any_running
--- Whether credit is being given by a run just now.
-select exists (select from bursar.runs r where r.state = 'running');
+-- Whether credit is being given by a run just now; one whose program is switched off gives none.
+select exists (select from bursar.runs r
+                 left join bursar.programs p using (program_id)
+                where r.state = 'running' and (r.kind = 'revert' or p.switched_off is not true));
 
 -- name: take_untold
--- Runs that have ended and are not told of yet, in the order in which they were made.
+-- Runs that have ended and are not told of yet, in the order in which they were made. One that was
+-- canceled while somebody works on a chunk of it is left until that is done.
+with ended as (
+    select u.run_id from bursar.runs u
+     where not u.told and u.state not in ('waiting', 'running', 'paused')
+     order by u.run_id
+     limit 100
+       for update skip locked
+), at_rest as (
+    select c.run_id from bursar.run_chunks c
+      join ended e using (run_id)
+     where c.done_at is null
+       for update of c skip locked
+)
 update bursar.runs r
    set told = true
- where r.run_id in (
-       select u.run_id from bursar.runs u
-        where not u.told and u.state not in ('waiting', 'running', 'paused')
-        order by u.run_id
-        limit 100
-          for update skip locked)
-returning r.run_id, r.kind, r.dry_run, r.started_at, r.version,
+ where r.run_id in (select e.run_id from ended e)
+   and (select count(*) from at_rest a where a.run_id = r.run_id)
+     = (select count(*) from bursar.run_chunks c where c.run_id = r.run_id and c.done_at is null)
+returning r.run_id, r.kind, r.dry_run, r.version,
           (select p.name from bursar.programs p where p.program_id = r.program_id);
 
 -- name: begin_run
--- A run is told of; one that has gone on after it was told of, once more.
+-- A run is told of; of one that has gone on after it was told of, what came since. One that is
+-- not at its end comes to that by itself.
 insert into bursar.dispatches (run_id, started_at, phase, state)
 values (%(run_id)s, bursar.now(), 'awards', 'running')
-    on conflict (run_id) do update
-   set phase = 'awards', holder_id = 0, ended_at = null,
-       state = case bursar.dispatches.state when 'paused' then 'paused' else 'running' end
- where bursar.dispatches.state <> 'canceled';
+    on conflict (run_id) do update set state = 'running', ended_at = null
+ where bursar.dispatches.state = 'finished';
 
 -- name: begin_period
 -- Everybody is reminded of a period, once.
@@ -40,13 +51,15 @@ values (%(program_id)s, %(period_key)s, bursar.now(), 'holders', 'running')
     on conflict (program_id, period_key) do nothing;
 
 -- name: claim
--- A dispatch to do a slice of, held until the transaction ends.
+-- A dispatch to do a slice of, held until the transaction ends. Of a run that goes on nothing is
+-- told until it has ended again: its chunks are not done in their order.
 select d.dispatch_id, d.run_id, d.program_id, d.period_key, d.phase, d.chunk_no, d.holder_id
   from bursar.dispatches d
  where d.state = 'running'
+   and not exists (select from bursar.runs r where r.run_id = d.run_id and not r.told)
  order by d.dispatch_id
  limit 1
-   for no key update skip locked;
+   for no key update of d skip locked;
 
 -- name: advance
 -- So far everything has been looked at.
@@ -71,9 +84,11 @@ select c.chunk_no, c.epoch, c.xid::text
   from bursar.run_chunks c
  where c.run_id = %(run_id)s and c.chunk_no >= %(from)s
    and c.done_at is not null and c.xid is not null
+   and exists (select from bursar.runs r where r.run_id = c.run_id and r.told)
  order by c.chunk_no
  limit 1;
 
+<<<<<<< HEAD
 -- name: take_left_out
 -- Whom a run has left out for a reason that its program keeps, and who are not told yet, after one
 -- of them; whoever takes them tells them.
@@ -89,6 +104,31 @@ update bursar.run_exclusions x
         limit %(limit)s)
 returning x.holder_id, p.name, r.version, coalesce(nullif(x.period_key, ''), r.period_key), r.asset,
           x.reason, r.started_at;
+=======
+-- name: read_left_out
+-- Whom one chunk of a run has left out for a reason that the program keeps, after one of them. Who
+-- has been left out of the same period before has been told of it, or is told by that run.
+select x.holder_id, p.name, r.version, coalesce(nullif(x.period_key, ''), r.period_key), r.asset,
+       x.reason, r.started_at
+  from bursar.run_chunks c
+  join bursar.run_exclusions x
+    on x.run_id = c.run_id and x.chunk_no = c.chunk_no
+   and x.holder_id between greatest(c.first_holder, %(after)s + 1) and c.last_holder
+  join bursar.runs r on r.run_id = c.run_id
+  join bursar.programs p using (program_id)
+ where c.run_id = %(run_id)s and c.chunk_no = %(chunk_no)s
+   and not exists (
+       select from bursar.run_exclusions y
+         join bursar.runs e on e.run_id = y.run_id
+         join bursar.run_chunks f on f.run_id = y.run_id and f.chunk_no = y.chunk_no
+        where y.holder_id = x.holder_id and y.run_id <> x.run_id
+          and e.program_id = r.program_id and e.version = r.version and not e.dry_run
+          and coalesce(nullif(y.period_key, ''), e.period_key)
+            = coalesce(nullif(x.period_key, ''), r.period_key)
+          and (f.done_at, f.run_id) < (c.done_at, c.run_id))
+ order by x.holder_id
+ limit %(limit)s;
+>>>>>>> 0134f5cb791523da79feb73e148c59d1e61a0a6c
 
 -- name: read_due_soon
 -- Who is due soon in a rolling program and has not been reminded of it.
@@ -113,12 +153,14 @@ select min(l.expires_at) from bursar.lots l
  where l.open and l.expires_at is not null and l.expires_at > %(after)s;
 
 -- name: note_reminded
--- These have been reminded, or need not be.
+-- These are reminded now, or need not be; those whom another has noted meanwhile are not returned.
 insert into bursar.notice_reminders (holder_id, program_id, due_at)
 select u.holder_id, %(program_id)s, u.due_at
   from unnest(%(holder_ids)s::bigint[], %(dues)s::timestamptz[]) as u (holder_id, due_at)
  order by u.holder_id
-    on conflict (holder_id, program_id) do update set due_at = excluded.due_at;
+    on conflict (holder_id, program_id) do update set due_at = excluded.due_at
+ where bursar.notice_reminders.due_at <> excluded.due_at
+returning holder_id;
 
 -- name: lock_warned
 -- Up to which lot holders have been warned, held until the transaction ends; null if never.

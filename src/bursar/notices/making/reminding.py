@@ -45,9 +45,14 @@ async def remind(
     due = await store.read_due_soon(
         connection, in_force.program_id, state.now, state.now + ahead, SLICE
     )
-    periods = [(one.holder_id, period_of_cycle(schedule, one.due_at)) for one in due]
+    # noted first: whom another worker reminds just now is waited for, and is not ours
+    ours = await store.note_reminded(connection, in_force.program_id, due)
+    periods = [
+        (one.holder_id, period_of_cycle(schedule, one.due_at))
+        for one in due
+        if one.holder_id in ours
+    ]
     await _remind(connection, library, state, outlets, in_force, periods)
-    await store.note_reminded(connection, in_force.program_id, due)
     return len(due) == SLICE
 
 

@@ -20,7 +20,6 @@ class Untold(NamedTuple):
     run_id: int
     kind: str
     dry_run: bool
-    started_at: datetime
     version: int | None
     program: str | None
 
@@ -110,12 +109,26 @@ async def next_chunk(
     return (rows[0][0], rows[0][1], int(rows[0][2])) if rows else None
 
 
+<<<<<<< HEAD
 async def take_left_out(
     connection: Connection, run_id: int, after: int, limit: int
 ) -> list[LeftOut]:
     """Take those left out by a run who are not told yet, by holder, after one of them."""
     values = {"run_id": Int8(run_id), "after": Int8(after), "limit": Int4(limit)}
     return sorted(LeftOut(*row) for row in await _all(connection, "take_left_out", values))
+=======
+async def read_left_out(
+    connection: Connection, run_id: int, chunk_no: int, after: int, limit: int
+) -> list[LeftOut]:
+    """Read whom a chunk of a run has left out, by holder, after one of them."""
+    values = {
+        "run_id": Int8(run_id),
+        "chunk_no": Int4(chunk_no),
+        "after": Int8(after),
+        "limit": Int4(limit),
+    }
+    return [LeftOut(*row) for row in await _all(connection, "read_left_out", values)]
+>>>>>>> 0134f5cb791523da79feb73e148c59d1e61a0a6c
 
 
 class DueSoon(NamedTuple):
@@ -169,14 +182,16 @@ async def next_expiring(connection: Connection, after: datetime) -> datetime | N
     return instant
 
 
-async def note_reminded(connection: Connection, program_id: int, due: Sequence[DueSoon]) -> None:
-    """Note of what these have been reminded."""
+async def note_reminded(
+    connection: Connection, program_id: int, due: Sequence[DueSoon]
+) -> frozenset[int]:
+    """Note of what these are reminded; returns those whom nobody else has noted meanwhile."""
     values = {
         "program_id": Int4(program_id),
         "holder_ids": int8s([one.holder_id for one in due]),
         "dues": instants([one.due_at for one in due]),
     }
-    await _all(connection, "note_reminded", values)
+    return frozenset(row[0] for row in await _all(connection, "note_reminded", values))
 
 
 async def lock_warned(connection: Connection) -> tuple[datetime | None, int]:

@@ -28,11 +28,11 @@ async def warn(connection: Connection, state: State, outlets: Outlets) -> bool:
     expiring = await store.read_expiring(connection, since, after, state.now + ahead, SLICE)
     if not expiring:
         return False
-    programs = {p.program.name: p.program.terms.notices for p in await read_programs(connection)}
+    sent = await _sent_by(connection, expiring)
     told = [
         one
         for one in expiring
-        if Kind.EXPIRING_SOON in programs.get(one.origin or "", state.settings.send)
+        if Kind.EXPIRING_SOON in sent.get(one.origin or "", state.settings.send)
     ]
     await put(connection, state, outlets, _notices(told, ahead))
     last = expiring[-1]
@@ -45,6 +45,17 @@ async def next_warning(connection: Connection, state: State) -> datetime | None:
     ahead = timedelta(days=state.settings.expiring_days)
     expires_at = await store.next_expiring(connection, state.now + ahead)
     return None if expires_at is None else expires_at - ahead
+
+
+async def _sent_by(
+    connection: Connection, expiring: Sequence[Expiring]
+) -> dict[str, tuple[str, ...]]:
+    """Find which kinds the programs of these lots send, those that are retired too."""
+    found = await read_programs(connection)
+    origins = {one.origin for one in expiring if one.origin}
+    for retired in sorted(origins - {p.program.name for p in found}):
+        found += await read_programs(connection, retired)
+    return {p.program.name: p.program.terms.notices for p in found}
 
 
 def _notices(expiring: Sequence[Expiring], ahead: timedelta) -> list[Notice]:

@@ -46,11 +46,13 @@ update bursar.notice_state set mail_next_at = %(next_at)s;
 -- the lines of an endpoint take turns, and endpoints with less under way come first, so that
 -- nobody waits behind a long or a slow line. A lease that has run out was cut off, and is told as
 -- such; who has been cut off at the last try is parked. Lines of canceled dispatches and removed
--- endpoints are dropped on the way, at most 1,000 of each.
+-- endpoints are dropped on the way, at most 1,000 of each. After a restore nothing is claimed until
+-- that has been taken note of, and what waits been parked.
 with recursive lines as (
     (select d.endpoint_id, d.line
        from bursar.deliveries d
       where d.channel = %(channel)s and d.state = 'waiting'
+        and (select e.epoch = s.epoch from bursar.economy e cross join bursar.notice_state s)
       order by d.endpoint_id, d.line
       limit 1)
     union all

@@ -185,7 +185,7 @@ class Executor:
         kept = frozenset(work.program.keep_reasons)
         left_out = [one for one in awards.left_out if one[1] in kept]
         if left_out:
-            await failures.add_exclusions(connection, run.run_id, left_out)
+            await failures.add_exclusions(connection, chunk, left_out)
         return new
 
     async def _alert_failing(

@@ -332,8 +332,8 @@ select f.holder_id, h.external_id, f.attempts, f.failed_at, f.retry_at, f.resolv
 
 -- name: add_exclusions
 -- Holders left out, of the reasons that the program keeps.
-insert into bursar.run_exclusions (run_id, holder_id, reason, period_key)
-select %(run_id)s, u.holder_id, u.reason, u.period_key
+insert into bursar.run_exclusions (run_id, chunk_no, holder_id, reason, period_key)
+select %(run_id)s, %(chunk_no)s, u.holder_id, u.reason, u.period_key
   from unnest(%(holder_ids)s::bigint[], %(reasons)s::text[], %(period_keys)s::text[])
        as u (holder_id, reason, period_key)
     on conflict do nothing;

@@ -9,7 +9,7 @@ from psycopg.types.numeric import Int4, Int8
 from bursar.platform.arrays import int8s, texts
 from bursar.platform.database import Connection, fetch
 from bursar.programs.model import RunId
-from bursar.programs.runs.model import Exclusion, Failure
+from bursar.programs.runs.model import Chunk, Exclusion, Failure
 from bursar.programs.runs.store import QUERIES
 
 
@@ -66,12 +66,13 @@ async def read_failures(
 
 
 async def add_exclusions(
-    connection: Connection, run_id: RunId, left_out: Sequence[tuple[int, str, str]]
+    connection: Connection, chunk: Chunk, left_out: Sequence[tuple[int, str, str]]
 ) -> None:
-    """Keep whom a run has left out, why, and of which period if not the run's."""
+    """Keep whom a chunk has left out, why, and of which period if not the run's."""
     holder_ids, reasons, period_keys = zip(*left_out, strict=True)
     values = {
-        "run_id": Int8(run_id),
+        "run_id": Int8(chunk.run_id),
+        "chunk_no": Int4(chunk.chunk_no),
         "holder_ids": int8s(holder_ids),
         "reasons": texts(reasons),
         "period_keys": texts(period_keys),
