@@ -607,7 +607,7 @@ CREATE TABLE bursar.run_exclusions (
     holder_id bigint NOT NULL,
     reason text NOT NULL COLLATE pg_catalog."C",
     period_key text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
-    told boolean DEFAULT false NOT NULL
+    chunk_no integer DEFAULT 0 NOT NULL
 );
 
 CREATE TABLE bursar.run_failures (
@@ -1132,8 +1132,6 @@ GRANT SELECT,INSERT,UPDATE ON TABLE bursar.reversals TO bursar_service;
 GRANT SELECT,INSERT,UPDATE ON TABLE bursar.run_chunks TO bursar_service;
 
 GRANT SELECT,INSERT,DELETE ON TABLE bursar.run_exclusions TO bursar_service;
-
-GRANT UPDATE(told) ON TABLE bursar.run_exclusions TO bursar_service;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE bursar.run_failures TO bursar_service;
 

@@ -23,12 +23,7 @@ async def alert(connection: Connection, state: State, outlets: Outlets) -> int:
     """Place what operators have not been told of yet; returns how many deliveries that made."""
     notices = [_notice(one) for one in await store.read_alerts(connection, state.now - _RECENT)]
     machines = Outlets(mail=False, endpoints=outlets.endpoints)
-<<<<<<< HEAD
-    # one by one: what is open is looked at again with whatever has come up since
-    made = await place(connection, state, machines, notices, batch=1)
-=======
     made = await place(connection, state, machines, [[one] for one in notices])
->>>>>>> 0134f5cb791523da79feb73e148c59d1e61a0a6c
     if outlets.mail:
         made += await add(connection, list(_mails(notices, state)))
     return made

@@ -131,10 +131,6 @@ async def _told(
 async def _tell_left_out(
     connection: Connection, kinds: ProgramKinds, state: State, outlets: Outlets, work: Work
 ) -> None:
-<<<<<<< HEAD
-    """Tell some of those whom the run has left out for a reason that is kept; then it is over."""
-    left_out = await store.take_left_out(connection, work.run_id or 0, work.holder_id, SLICE)
-=======
     """Tell some of those whom the chunk has left out for a reason that is kept.
 
     Chunk by chunk, so that of a run that goes on only those are told who have come since.
@@ -142,7 +138,6 @@ async def _tell_left_out(
     left_out = await store.read_left_out(
         connection, work.run_id or 0, work.chunk_no, work.holder_id, SLICE
     )
->>>>>>> 0134f5cb791523da79feb73e148c59d1e61a0a6c
     await kinds.load(connection, (Source(x.program, x.version) for x in left_out))
     notices = [
         refresh_failed(x.holder_id, x.program, x.period, asset=x.asset, reason=x.reason, at=x.at)

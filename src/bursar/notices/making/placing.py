@@ -70,27 +70,17 @@ async def place(
     *,
     dispatch_id: int | None = None,
     run: str | None = None,
-    batch: int = BATCH,
 ) -> int:
     """Put what is to be sent of these notices into the queue, in the caller's transaction.
 
-<<<<<<< HEAD
-    Machines are sent ``batch`` of them together. Returns how many deliveries that were; of a batch
-    that was placed before there is none: who places some again with others places each by itself.
-=======
     What is in one of the ``parts`` may go to a machine together. As a batch is named after what is
     in it, the same notice must never come in two parts that differ: it would be sent twice.
     Returns how many deliveries that were; of a part that was placed before there are none.
->>>>>>> 0134f5cb791523da79feb73e148c59d1e61a0a6c
     """
     notices = [notice for part in parts for notice in part]
     if not notices or not outlets.any:
         return 0
-<<<<<<< HEAD
-    made = list(_to_machines(notices, state, outlets, run, batch))
-=======
     made = [one for part in parts for one in _to_machines(part, state, outlets, run)]
->>>>>>> 0134f5cb791523da79feb73e148c59d1e61a0a6c
     if outlets.mail:
         made += await _to_people(connection, notices, state)
     if dispatch_id is not None:
@@ -132,16 +122,16 @@ async def _to_people(
 
 
 def _to_machines(
-    notices: Sequence[Notice], state: State, outlets: Outlets, run: str | None, batch: int
+    notices: Sequence[Notice], state: State, outlets: Outlets, run: str | None
 ) -> Iterator[NewDelivery]:
-    """Make what each endpoint is sent: of each kind that it takes, up to ``batch`` together."""
+    """Make what each endpoint is sent: of each kind that it takes, up to `BATCH` together."""
     by_kind: dict[Kind, list[Notice]] = defaultdict(list)
     for notice in notices:
         by_kind[notice.kind].append(notice)
     for kind, alike in by_kind.items():
         takers = [number for number, kinds in outlets.endpoints if not kinds or kind in kinds]
-        for first in range(0, len(alike), batch) if takers else ():
-            part = alike[first : first + batch]
+        for first in range(0, len(alike), BATCH) if takers else ():
+            part = alike[first : first + BATCH]
             data = {"run": run, "notices": [_spelled(notice) for notice in part]}
             for endpoint_id in takers:
                 yield NewDelivery(

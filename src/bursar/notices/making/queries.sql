@@ -88,23 +88,6 @@ select c.chunk_no, c.epoch, c.xid::text
  order by c.chunk_no
  limit 1;
 
-<<<<<<< HEAD
--- name: take_left_out
--- Whom a run has left out for a reason that its program keeps, and who are not told yet, after one
--- of them; whoever takes them tells them.
-update bursar.run_exclusions x
-   set told = true
-  from bursar.runs r
-  join bursar.programs p using (program_id)
- where x.run_id = %(run_id)s and r.run_id = x.run_id
-   and x.holder_id in (
-       select u.holder_id from bursar.run_exclusions u
-        where u.run_id = %(run_id)s and u.holder_id > %(after)s and not u.told
-        order by u.holder_id
-        limit %(limit)s)
-returning x.holder_id, p.name, r.version, coalesce(nullif(x.period_key, ''), r.period_key), r.asset,
-          x.reason, r.started_at;
-=======
 -- name: read_left_out
 -- Whom one chunk of a run has left out for a reason that the program keeps, after one of them. Who
 -- has been left out of the same period before has been told of it, or is told by that run.
@@ -128,7 +111,6 @@ select x.holder_id, p.name, r.version, coalesce(nullif(x.period_key, ''), r.peri
           and (f.done_at, f.run_id) < (c.done_at, c.run_id))
  order by x.holder_id
  limit %(limit)s;
->>>>>>> 0134f5cb791523da79feb73e148c59d1e61a0a6c
 
 -- name: read_due_soon
 -- Who is due soon in a rolling program and has not been reminded of it.

@@ -109,14 +109,6 @@ async def next_chunk(
     return (rows[0][0], rows[0][1], int(rows[0][2])) if rows else None
 
 
-<<<<<<< HEAD
-async def take_left_out(
-    connection: Connection, run_id: int, after: int, limit: int
-) -> list[LeftOut]:
-    """Take those left out by a run who are not told yet, by holder, after one of them."""
-    values = {"run_id": Int8(run_id), "after": Int8(after), "limit": Int4(limit)}
-    return sorted(LeftOut(*row) for row in await _all(connection, "take_left_out", values))
-=======
 async def read_left_out(
     connection: Connection, run_id: int, chunk_no: int, after: int, limit: int
 ) -> list[LeftOut]:
@@ -128,7 +120,6 @@ async def read_left_out(
         "limit": Int4(limit),
     }
     return [LeftOut(*row) for row in await _all(connection, "read_left_out", values)]
->>>>>>> 0134f5cb791523da79feb73e148c59d1e61a0a6c
 
 
 class DueSoon(NamedTuple):

@@ -199,15 +199,8 @@ create index mail_bounces_of_holder on bursar.mail_bounces (holder_id);
 -- own. Empty: the run's.
 alter table bursar.run_exclusions add column period_key text collate "C" not null default '';
 
-<<<<<<< HEAD
--- A run that goes on is told of once more: then of whom it has left out since. Those before this
--- migration are past.
-alter table bursar.run_exclusions add column told boolean not null default true;
-alter table bursar.run_exclusions alter column told set default false;
-=======
 -- By which chunk somebody was left out: a run is told of chunk by chunk. 0: before this migration.
 alter table bursar.run_exclusions add column chunk_no integer not null default 0;
->>>>>>> 0134f5cb791523da79feb73e148c59d1e61a0a6c
 
 -- Runs that have ended and of which nothing has been told yet. Those before this migration are past.
 alter table bursar.runs add column told boolean not null default true;
@@ -224,5 +217,4 @@ grant select, insert, update, delete on
     bursar.inboxes, bursar.inbox_cursors, bursar.notices, bursar.notice_preferences,
     bursar.notice_reminders, bursar.dispatches, bursar.webhook_endpoints, bursar.deliveries,
     bursar.delivery_attempts, bursar.mail_bounces to bursar_service;
-grant update (told) on bursar.run_exclusions to bursar_service;
 grant select, update on bursar.notice_state to bursar_service;
