@@ -431,3 +431,26 @@ async def test_what_came_later_is_told_though_a_follower_was_broken_off(
     await maker.follow()
 
     assert [d["data"]["reference"] for d in queue()] == ["c1", "c2"]
+
+
+async def test_many_who_are_due_at_one_instant_are_all_reminded(
+    programs: Programs,
+    maker: Maker,
+    tell: Tell,
+    put: Any,
+    queue: Queue,
+    mailed: Any,
+    clock: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bursar.notices.making.reminding.SLICE", 2)
+    joined = clock(2026, 3, 1)
+    await tell(NoticeSettings())
+    await mailed(*"abcde", created_at=joined)
+    await put(schedule=Rolling(days=30), terms=Terms(notices=("reminder",)))
+    await mailed(*"fgh", created_at=clock(2026, 3, 1, 1))
+    await programs.do_all_due()
+    clock(2026, 3, 29)
+    await maker.look_ahead()
+
+    assert told_of(queue) == [1, 2, 3, 4, 5, 6, 7, 8]

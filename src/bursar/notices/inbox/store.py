@@ -160,7 +160,9 @@ async def read_tips(
 
 async def forget(connection: Connection, before: datetime, limit: int) -> int:
     """Forget notices that were made before an instant; how many, at most ``limit``."""
-    return len(await _all(connection, "forget", {"before": before, "limit": Int4(limit)}))
+    values = {"before": before, "limit": Int4(limit)}
+    count: int = (await _all(connection, "forget", values))[0][0]
+    return count
 
 
 def _notice(row: Sequence[Any]) -> InboxNotice:

@@ -90,7 +90,8 @@ select c.chunk_no, c.epoch, c.xid::text
 
 -- name: read_left_out
 -- Whom one chunk of a run has left out for a reason that the program keeps, after one of them. Who
--- has been left out of the same period before has been told of it, or is told by that run.
+-- has been left out of the same period before has been told of it, or is told by that run: those
+-- who are looked at every hour have so many rows that only the newest are gone through.
 select x.holder_id, p.name, r.version, coalesce(nullif(x.period_key, ''), r.period_key), r.asset,
        x.reason, r.started_at
   from bursar.run_chunks c
@@ -101,10 +102,14 @@ select x.holder_id, p.name, r.version, coalesce(nullif(x.period_key, ''), r.peri
   join bursar.programs p using (program_id)
  where c.run_id = %(run_id)s and c.chunk_no = %(chunk_no)s
    and not exists (
-       select from bursar.run_exclusions y
+       select from (select z.run_id, z.chunk_no, z.period_key
+                      from bursar.run_exclusions z
+                     where z.holder_id = x.holder_id
+                     order by z.run_id desc
+                     limit 100) y
          join bursar.runs e on e.run_id = y.run_id
          join bursar.run_chunks f on f.run_id = y.run_id and f.chunk_no = y.chunk_no
-        where y.holder_id = x.holder_id and y.run_id <> x.run_id
+        where y.run_id <> x.run_id
           and e.program_id = r.program_id and e.version = r.version and not e.dry_run
           and coalesce(nullif(y.period_key, ''), e.period_key)
             = coalesce(nullif(x.period_key, ''), r.period_key)
@@ -113,13 +118,13 @@ select x.holder_id, p.name, r.version, coalesce(nullif(x.period_key, ''), r.peri
  limit %(limit)s;
 
 -- name: read_due_soon
--- Who is due soon in a rolling program and has not been reminded of it.
+-- Who is due soon in a rolling program and has not been reminded of it, from an instant on.
 select c.holder_id, c.due_at
   from bursar.program_cycles c
   left join bursar.notice_reminders n
          on n.holder_id = c.holder_id and n.program_id = c.program_id
  where c.program_id = %(program_id)s
-   and c.look_at > %(now)s and c.look_at <= %(until)s and c.look_at = c.due_at
+   and c.look_at >= %(since)s and c.look_at <= %(until)s and c.look_at = c.due_at
    and n.due_at is distinct from c.due_at
  order by c.look_at
  limit %(limit)s;

@@ -22,28 +22,39 @@ from bursar.programs.periods import upcoming
 from bursar.programs.store import read_programs
 
 SLICE: Final = 2_000
+_INSTANT: Final = timedelta(microseconds=1)
 
 
 async def remind(
-    connection: Connection, library: Library, state: State, outlets: Outlets, in_force: InForce
-) -> bool:
-    """Remind those of one program whose time has come, some at a time; True if there may be more.
+    connection: Connection,
+    library: Library,
+    state: State,
+    outlets: Outlets,
+    in_force: InForce,
+    since: datetime | None = None,
+) -> datetime | None:
+    """Remind those of one program whose time has come, some; from when on there may be more.
 
-    Of a calendar's next period the dispatch is begun, once.
+    Those due before ``since`` are done with. Of a calendar's next period the dispatch is begun,
+    once.
     """
     if not _reminds(in_force):
-        return False
+        return None
     ahead = timedelta(days=state.settings.reminder_days)
     schedule = in_force.program.schedule
     if isinstance(schedule, Calendar):
         period = _next(in_force, schedule, state)
         if period.start - ahead <= state.now < period.start:
             await store.begin_period(connection, in_force.program_id, period.key)
-        return False
+        return None
     if not isinstance(schedule, Rolling):
-        return False
+        return None
     due = await store.read_due_soon(
-        connection, in_force.program_id, state.now, state.now + ahead, SLICE
+        connection,
+        in_force.program_id,
+        max(since or state.now, state.now + _INSTANT),
+        state.now + ahead,
+        SLICE,
     )
     # noted first: whom another worker reminds just now is waited for, and is not ours
     ours = await store.note_reminded(connection, in_force.program_id, due)
@@ -53,7 +64,7 @@ async def remind(
         if one.holder_id in ours
     ]
     await _remind(connection, library, state, outlets, in_force, periods)
-    return len(due) == SLICE
+    return due[-1].due_at if len(due) == SLICE else None
 
 
 async def next_reminder(connection: Connection, state: State, in_force: InForce) -> datetime | None:

@@ -76,16 +76,7 @@ class Maker:
         async with self._database.connection() as connection:
             programs = await read_programs(connection)
         for in_force in programs:
-
-            async def some(
-                connection: Connection,
-                in_force: InForce = in_force,
-            ) -> bool:
-                state = await read_state(connection)
-                outlets = await read_outlets(connection, mail=self._mail)
-                return await remind(connection, self._library, state, outlets, in_force)
-
-            await self._until_done(some)
+            await self._remind(in_force)
 
         async def some_warned(connection: Connection) -> bool:
             state = await read_state(connection)
@@ -131,6 +122,17 @@ class Maker:
                     await on_new_epoch(connection)
                 state = await read_state(connection)
             return state, await read_outlets(connection, mail=self._mail)
+
+    async def _remind(self, in_force: InForce) -> None:
+        since: datetime | None = None
+
+        async def some(connection: Connection) -> datetime | None:
+            state = await read_state(connection)
+            outlets = await read_outlets(connection, mail=self._mail)
+            return await remind(connection, self._library, state, outlets, in_force, since)
+
+        while (since := await self._database.retrying(some)) is not None:
+            pass
 
     async def _until_done(self, some: Callable[[Connection], Awaitable[bool]]) -> int:
         done = 0

@@ -151,10 +151,10 @@ class Raised(NamedTuple):
 
 
 async def read_due_soon(
-    connection: Connection, program_id: int, now: datetime, until: datetime, limit: int
+    connection: Connection, program_id: int, since: datetime, until: datetime, limit: int
 ) -> list[DueSoon]:
     """Read who is due between two instants and not reminded of it, the soonest first."""
-    values = {"program_id": Int4(program_id), "now": now, "until": until, "limit": Int4(limit)}
+    values = {"program_id": Int4(program_id), "since": since, "until": until, "limit": Int4(limit)}
     return [DueSoon(*row) for row in await _all(connection, "read_due_soon", values)]
 
 
