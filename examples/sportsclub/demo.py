@@ -105,6 +105,7 @@ def tell(place: Stage, subscribers: int) -> None:
     say("\n7. Do the books add up, and what does a member see?\n")
     place.run("verify")
     place.run("history", newest[-1])
+    place.run("notices", "inbox", newest[-1])
     place.run("next", newest[-1])
 
     say("\n8. The month, counted anew from the exported books\n")
