@@ -20,7 +20,8 @@ select asset_id from bursar.wallets where holder_id = %(holder_id)s;
 
 -- name: last_seq_at
 -- The last entry of a wallet recorded by an instant: recorded_at never goes backwards within a
--- wallet, so halving finds it among a million in twenty steps.
+-- wallet, so halving finds it among a million in twenty steps. The limit keeps each step a walk down
+-- the index: as a join it may be one over the whole wallet.
 with recursive halves (low, high) as (
     select 0::bigint,
            coalesce((select w.seq from bursar.wallets w
@@ -32,7 +33,8 @@ with recursive halves (low, high) as (
      cross join lateral (select (h.low + h.high + 1) / 2 as middle) m
      cross join lateral (select x.recorded_at from bursar.entries x
                           where x.holder_id = %(holder_id)s and x.asset_id = %(asset_id)s
-                            and x.seq = m.middle) e
+                            and x.seq = m.middle
+                          limit 1) e
      where h.low < h.high
 )
 select low from halves where low = high;
