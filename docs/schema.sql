@@ -973,6 +973,8 @@ CREATE INDEX mail_bounces_of_holder ON bursar.mail_bounces USING btree (holder_i
 
 CREATE INDEX notices_made ON bursar.notices USING brin (made_at);
 
+CREATE INDEX notices_shown ON bursar.notices USING btree (holder_id, happened_at, number);
+
 CREATE INDEX notices_unread ON bursar.notices USING btree (holder_id) WHERE ((read_at IS NULL) AND (dismissed_at IS NULL));
 
 CREATE UNIQUE INDEX operator_alerts_open ON bursar.operator_alerts USING btree (kind, subject) WHERE (resolved_at IS NULL);

@@ -30,7 +30,6 @@ from bursar.notices.inbox.service import Inboxes
 from bursar.notices.model import InboxNotice, Kind, NoticeId
 from bursar.notices.program_kinds import ProgramKinds
 from bursar.platform.errors import Missing, Unavailable
-from bursar.platform.pages import Page
 from bursar.platform.settings import Settings, load_settings
 from tests.support.running import Running, children, free_port
 
@@ -76,10 +75,8 @@ class FileInbox:
             one: (max(self._of(one), default=0), await self.unread_of(one)) for one in holder_ids
         }
 
-    async def page(self, holder: str, *, limit: int) -> Page[InboxNotice]:
-        number = await self.number_of(holder)
-        newest = sorted(self._of(number), reverse=True)[:limit]
-        return Page(tuple(notice(number, one) for one in newest), None)
+    async def newest(self, holder_id: int) -> int:
+        return max(self._of(holder_id), default=0)
 
     async def since(self, holder_id: int, number: int, *, limit: int) -> list[InboxNotice]:
         contents = self._read()

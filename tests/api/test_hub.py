@@ -10,7 +10,6 @@ from bursar.api import hub as module
 from bursar.api.hub import MOST_OF_A_HOLDER, Hub, Listener, Tip
 from bursar.notices.model import InboxNotice
 from bursar.platform.errors import BursarError, Unavailable
-from bursar.platform.pages import Page
 
 TURNS = 50
 
@@ -32,8 +31,8 @@ class Tips:
     async def number_of(self, holder: str) -> int:
         return int(holder)
 
-    async def page(self, holder: str, *, limit: int) -> Page[InboxNotice]:
-        return Page((), None)
+    async def newest(self, holder_id: int) -> int:
+        return 0
 
     async def since(self, holder_id: int, number: int, *, limit: int) -> list[InboxNotice]:
         return []
@@ -81,7 +80,7 @@ async def looks(inbox: Tips, number: int = 2) -> None:
 async def test_who_has_news_is_told_once_and_nobody_else(inbox: Tips, hub: Hub) -> None:
     maria, jun = Ear(hub, 1), Ear(hub, 2)
     for ear in (maria, jun):
-        await hub.begin(ear.listener, "maria")
+        await hub.begin(ear.listener)
     await looks(inbox)
     assert (maria.told, jun.told) == (0, 0)
     inbox.tip[1] = (7, 0)
@@ -91,7 +90,7 @@ async def test_who_has_news_is_told_once_and_nobody_else(inbox: Tips, hub: Hub) 
 
 async def test_what_comes_between_joining_and_the_first_look_is_told(inbox: Tips, hub: Hub) -> None:
     ear = Ear(hub, 1)
-    assert await hub.begin(ear.listener, "maria") == (0, 0)
+    assert await hub.begin(ear.listener) == (0, 0)
     inbox.tip[1] = (7, 0)
     await looks(inbox)
     assert ear.told == 1
@@ -100,7 +99,7 @@ async def test_what_comes_between_joining_and_the_first_look_is_told(inbox: Tips
 async def test_every_stream_of_a_holder_is_told(inbox: Tips, hub: Hub) -> None:
     ears = [Ear(hub, 1) for _ in range(3)]
     for ear in ears:
-        await hub.begin(ear.listener, "maria")
+        await hub.begin(ear.listener)
     inbox.tip[1] = (1,)
     await looks(inbox)
     assert [ear.told for ear in ears] == [1, 1, 1]
@@ -134,7 +133,7 @@ async def test_a_database_that_is_away_is_waited_for_and_told_of_once(
     inbox: Tips, hub: Hub, away: Exception
 ) -> None:
     ear = Ear(hub, 1)
-    await hub.begin(ear.listener, "maria")
+    await hub.begin(ear.listener)
     with structlog.testing.capture_logs() as logs:
         inbox.away = away
         await looks(inbox, 5)
@@ -150,7 +149,7 @@ async def test_a_database_that_is_away_is_waited_for_and_told_of_once(
 
 async def test_who_has_missed_something_is_told_again(inbox: Tips, hub: Hub) -> None:
     ear = Ear(hub, 1)
-    await hub.begin(ear.listener, "maria")
+    await hub.begin(ear.listener)
     ear.listener.missed()
     await looks(inbox)
     assert ear.told == 1

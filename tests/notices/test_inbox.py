@@ -12,6 +12,7 @@ from bursar.holders.model import HolderChange
 from bursar.ledger import Credit, Debit, Ledger, PlaceHold, Reverse
 from bursar.ledger.commands import AnyCommand
 from bursar.notices.inbox.service import Inboxes
+from bursar.notices.making.service import Maker
 from bursar.notices.model import InboxNotice, Kind, NoticeSettings
 from bursar.notices.preferences import NoticePreferences
 from bursar.platform.errors import BursarError, Invalid, Missing
@@ -233,6 +234,37 @@ async def test_pages_follow_one_another_while_new_ones_come(
     shown = [n.data["reference"] for page in (first, second, last) for n in page.items]
     assert shown == ["c4", "c3", "c2", "c1", "c0"]
     assert last.cursor is None
+
+
+async def test_an_inbox_is_shown_by_when_things_happened(
+    programs: Programs, maker: Maker, inboxes: Inboxes, tell: Tell, put: Any, clock: Any
+) -> None:
+    """A reminder is stored when it is due, deposits when somebody looks."""
+    clock(2026, 3, 1)
+    await tell(NoticeSettings())
+    await programs.holders.upsert([HolderChange("mia")], **WHO)
+    await put(schedule=Calendar(every="month"), terms=Terms(notices=("deposit", "reminder")))
+    for day in ((2026, 4, 1), (2026, 4, 29)):
+        clock(*day)
+        await programs.do_all_due()
+        await maker.make_all_due()
+
+    first = await inboxes.page("mia", limit=1)
+    second = await inboxes.page("mia", limit=1, cursor=first.cursor)
+    assert [n.kind for n in (*first.items, *second.items)] == [Kind.REMINDER, Kind.DEPOSIT]
+    assert second.cursor is None
+    assert await inboxes.newest(1) == second.items[0].number > first.items[0].number
+
+
+@pytest.mark.parametrize(
+    "cursor", ["1", "1-", "-1", "x-1", "1-x", "9" * 19 + "-1", "1-" + "9" * 20]
+)
+async def test_a_cursor_that_no_page_gave_is_refused(
+    ledger: Ledger, inboxes: Inboxes, cursor: str
+) -> None:
+    await post(ledger, credit())
+    with pytest.raises(Invalid, match="cursor"):
+        await inboxes.page("mia", cursor=cursor)
 
 
 async def test_a_stranger_s_notice_is_none_of_this_inbox(

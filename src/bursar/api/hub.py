@@ -13,7 +13,6 @@ import structlog
 
 from bursar.notices.model import InboxNotice
 from bursar.platform.errors import Unavailable
-from bursar.platform.pages import Page
 
 PER_READ: Final = 100
 MOST_OF_A_HOLDER: Final = 5
@@ -39,8 +38,8 @@ class LiveInbox(Protocol):
         It may change for nothing; it must not stay when there is a notice, or one was read.
         """
 
-    async def page(self, holder: str, *, limit: int) -> Page[InboxNotice]:
-        """Catch up, and list the newest."""
+    async def newest(self, holder_id: int) -> int:
+        """Catch up, and tell the highest number, 0 if there is none."""
 
     async def since(self, holder_id: int, number: int, *, limit: int) -> list[InboxNotice]:
         """Catch up, and list what comes after a number, the oldest first, at most ``limit``."""
@@ -117,13 +116,12 @@ class Hub:
             self._watching.cancel()
             self._watching = None
 
-    async def begin(self, listener: Listener, holder: str) -> tuple[int, int]:
+    async def begin(self, listener: Listener) -> tuple[int, int]:
         """Tell the newest number, 0 for none, and how much is unread; what is later is news."""
         async with self._readers:
             tips = await self._inbox.tips([listener.holder_id])
             listener.tip = tips.get(listener.holder_id, ())
-            page = await self._inbox.page(holder, limit=1)
-            newest = page.items[0].number if page.items else 0
+            newest = await self._inbox.newest(listener.holder_id)
             return newest, await self._inbox.unread_of(listener.holder_id)
 
     async def read(self, listener: Listener, number: int) -> tuple[list[InboxNotice], int]:

@@ -131,7 +131,7 @@ class Stream:
 
         With all that is missed first, news would wait: it is read as news is.
         """
-        newest, self._unread = await self._hub.begin(listener, self._holder)
+        newest, self._unread = await self._hub.begin(listener)
         self._last = newest if self._given is None else min(self._given, newest)
         if self._last < newest:
             self._news.set()

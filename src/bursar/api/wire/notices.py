@@ -40,7 +40,7 @@ class InboxItem(msgspec.Struct, frozen=True, kw_only=True):
 
     ``title`` and ``text`` are a line each, amounts and days written as the holder writes them.
     ``data`` is what they are made of, by kind. ``happened_at`` is the economy's time, ``made_at``
-    when it came into the inbox. ``place`` counts up: the newest has the highest.
+    when it came into the inbox. ``place`` counts up: what came into the inbox last has the highest.
     """
 
     id: str

@@ -9,7 +9,7 @@ import msgspec
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """What a holder is told: ``title`` and ``text`` in their language, ``data`` for programs.
 
-    ``place`` counts up: the newest has the highest.
+    ``place`` counts up: what came into the inbox last has the highest.
     """
 
     id: str

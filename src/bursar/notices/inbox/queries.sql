@@ -53,13 +53,18 @@ select u.holder_id, u.notice_id::uuid, u.kind, u.happened_at, bursar.now(), u.da
 returning 1;
 
 -- name: read_page
--- A page of an inbox, the newest first.
+-- A page of an inbox, what happened last first, whenever it came into the inbox.
 select n.notice_id, n.holder_id, n.kind, n.happened_at, n.data::text, n.number, n.made_at, n.read_at
   from bursar.notices n
- where n.holder_id = %(holder_id)s and n.number < %(before)s and n.dismissed_at is null
+ where n.holder_id = %(holder_id)s and n.dismissed_at is null
+   and (n.happened_at, n.number) < (%(happened_before)s, %(before)s)
    and (n.read_at is null or not %(unread)s)
- order by n.number desc
+ order by n.happened_at desc, n.number desc
  limit %(limit)s;
+
+-- name: newest
+-- The place of what has come into an inbox last; 0 if nothing has.
+select coalesce(max(n.number), 0) from bursar.notices n where n.holder_id = %(holder_id)s;
 
 -- name: read_since
 -- What has come into an inbox after a place, the oldest first.

@@ -7,7 +7,7 @@ holder's. So each fact is in the inbox once, and from the first look after its c
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -29,8 +29,11 @@ MOST_UNREAD: Final = 1_000
 """Nobody counts further: an app shows 999+."""
 
 _SLICE: Final = 2_000
-_INSTANT: Final = timedelta(microseconds=1)
 _NEWEST: Final = 2**63 - 1
+_LAST: Final = (datetime.max.replace(tzinfo=UTC), _NEWEST)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_LATEST: Final = (_LAST[0] - _EPOCH) // _MICROSECOND
 
 
 class Inboxes:
@@ -43,16 +46,25 @@ class Inboxes:
     async def page(
         self, holder: str, *, unread: bool = False, limit: int = 50, cursor: str | None = None
     ) -> Page[InboxNotice]:
-        """List a holder's notices, the newest first, 1 to 1,000 a page; raises `Missing`."""
+        """List a holder's notices, what happened last first, 1 to 1,000 a page; raises `Missing`.
+
+        Which came into the inbox last, its ``number`` says.
+        """
         check_limit(limit)
-        before = _NEWEST if cursor is None else place_of(cursor)
+        before = _LAST if cursor is None else _read_cursor(cursor)
         number = await self._look(holder)
         async with self._database.connection() as connection:
             found = await store.read_page(
                 connection, number, before=before, unread=unread, limit=limit + 1
             )
-        following = str(found[limit - 1].number) if len(found) > limit else None
+        following = _cursor_of(found[limit - 1]) if len(found) > limit else None
         return Page(tuple(found[:limit]), following)
+
+    async def newest(self, holder_id: int) -> int:
+        """Bring an inbox up to date; tell the number of what came into it last, 0 if nothing."""
+        await self.bring_up_to_date(holder_id)
+        async with self._database.connection() as connection:
+            return await store.newest(connection, holder_id)
 
     async def unread(self, holder: str) -> int:
         """Count what a holder has not read, up to `MOST_UNREAD`: the status icon's number."""
@@ -175,7 +187,7 @@ class Inboxes:
         Returns them and up to which entry they go.
         """
         key = WalletKey(holder_id, wallet.asset_id)
-        after = max(wallet.made or 0, await last_seq_at(connection, key, since - _INSTANT))
+        after = max(wallet.made or 0, await last_seq_at(connection, key, since - _MICROSECOND))
         below = None
         if Kind.LOW_BALANCE in state.settings.send:
             below = state.settings.below.get(wallet.asset)
@@ -206,6 +218,16 @@ class Inboxes:
 def _begins(state: State, started_at: datetime) -> datetime:
     """Say from when facts are told: since notices began, and no longer than they are kept."""
     return max(started_at, state.now - timedelta(days=state.settings.keep_days))
+
+
+def _cursor_of(shown: InboxNotice) -> str:
+    return f"{(shown.happened_at - _EPOCH) // _MICROSECOND}-{shown.number}"
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, int]:
+    """Read a cursor that a page gave; raises `Invalid` ``cursor``."""
+    happened, _, number = cursor.partition("-")
+    return _EPOCH + place_of(happened, _LATEST) * _MICROSECOND, place_of(number)
 
 
 def _id(text: str) -> NoticeId:

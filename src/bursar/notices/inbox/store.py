@@ -94,16 +94,28 @@ async def add_notices(connection: Connection, notices: Sequence[Notice]) -> int:
 
 
 async def read_page(
-    connection: Connection, holder_id: int, *, before: int, unread: bool, limit: int
+    connection: Connection,
+    holder_id: int,
+    *,
+    before: tuple[datetime, int],
+    unread: bool,
+    limit: int,
 ) -> list[InboxNotice]:
-    """Read a page of an inbox, the newest first, those with a place below ``before``."""
+    """Read a page of an inbox, what happened last first, before an instant and place."""
     values = {
         "holder_id": Int8(holder_id),
-        "before": Int8(before),
+        "happened_before": before[0],
+        "before": Int8(before[1]),
         "unread": unread,
         "limit": Int4(limit),
     }
     return [_notice(row) for row in await _all(connection, "read_page", values)]
+
+
+async def newest(connection: Connection, holder_id: int) -> int:
+    """Tell the place of what has come into an inbox last; 0 if nothing has."""
+    number: int = (await _all(connection, "newest", {"holder_id": Int8(holder_id)}))[0][0]
+    return number
 
 
 async def read_since(

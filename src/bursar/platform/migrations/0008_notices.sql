@@ -52,6 +52,9 @@ create table bursar.notices (
     constraint notices_in_order unique (holder_id, number)
 ) with (fillfactor = 80);
 
+-- An inbox is shown by when things happened: what is stored ahead of time comes into it before what
+-- is made of the books when somebody looks.
+create index notices_shown on bursar.notices (holder_id, happened_at, number);
 create index notices_unread on bursar.notices (holder_id)
     where read_at is null and dismissed_at is null;
 create index notices_made on bursar.notices using brin (made_at);
