@@ -75,7 +75,7 @@ def test_the_story_ends_well_and_leaves_nothing(where: Path) -> None:
     with demo(where, "--subscribers", "2000", **nowhere) as process:
         told, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, told
-    assert told.count("$ bursar ") == 15
+    assert told.count("$ bursar ") == 16
     assert re.search(r"^(killed when|it was quicker than the kill: )", told, re.MULTILINE)
     assert re.search(r"run_1: monthly \d{4}-\d\d, finished", told)
     assert "has been run: run_1 is finished (period_run)" in told

@@ -182,6 +182,18 @@ async def test_a_run_that_ends_while_somebody_is_tried_again_does_not_lose_them(
     await sound(ledger)
 
 
+async def test_a_day_after_which_nobody_was_at_work_is_summed_up_later(
+    programs: Programs, ledger: Ledger, clock: Any, put: Any
+) -> None:
+    await scene(programs, ledger, clock, put)
+    clock(2026, 3, 5)
+    await programs.tick()
+    await programs.tick()
+
+    found = [a for a in await programs.alerts() if a.kind == "failures_of_the_day"]
+    assert [a.subject for a in found] == ["2026-03-01"]
+
+
 async def test_the_day_after_its_failures_are_summed_up_once(
     programs: Programs, ledger: Ledger, clock: Any, put: Any
 ) -> None:
@@ -191,7 +203,7 @@ async def test_the_day_after_its_failures_are_summed_up_once(
     await programs.do_all_due()
     found = [a for a in await programs.alerts() if a.kind == "failures_of_the_day"]
     assert [a.subject for a in found] == ["2026-03-01"]
-    assert found[0].message.startswith("3 holders failed in 1 runs, 3 are still set aside: ")
+    assert found[0].message.startswith("3 holders failed in 1 run, 3 still set aside: ")
     await programs.resolve_alert(found[0].alert_id, actor="ops", reason="test")
     await programs.do_all_due()
     again = [a for a in await programs.alerts(everything=True) if a.kind == "failures_of_the_day"]

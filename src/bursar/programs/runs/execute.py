@@ -193,7 +193,8 @@ class Executor:
     ) -> None:
         """Raise the alarm for those who have failed three times (P8)."""
         count = sum(1 for _, attempts in tried if attempts >= _ALERT_AFTER)
-        message = f"{count} holders have failed {_ALERT_AFTER} times or more"
+        who = "1 holder has" if count == 1 else f"{count} holders have"
+        message = f"{who} failed {_ALERT_AFTER} times or more"
         _log.warning("awards_failing", run=run.name, program=run.program, holders=count)
         await raise_alert(connection, "awards_failing", run.name, message)
 

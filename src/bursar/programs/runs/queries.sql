@@ -276,22 +276,25 @@ select %(run_id)s, u.holder_id, 1, bursar.now(), bursar.now() + interval '1 minu
 returning f.holder_id, f.attempts;
 
 -- name: summarise_failures
--- A day's failures in one alert, once for each day, whatever became of the alert since.
+-- The failures of each of the last days in one alert, once for each day, whatever became of the
+-- alert since; a day after which nobody was at work is made up for.
 insert into bursar.operator_alerts (kind, subject, message, raised_at, last_at)
-select 'failures_of_the_day', %(day)s::date::text,
-       format('%%s holders failed in %%s runs, %%s are still set aside: %%s', f.holders, f.runs,
-              f.waiting, f.codes),
+select 'failures_of_the_day', f.day::text,
+       format('%%s failed in %%s, %%s still set aside: %%s',
+              case f.holders when 1 then '1 holder' else f.holders || ' holders' end,
+              case f.runs when 1 then '1 run' else f.runs || ' runs' end, f.waiting, f.codes),
        bursar.now(), bursar.now()
-  from (select count(*) as holders, count(distinct w.run_id) as runs,
+  from (select d.day, count(*) as holders, count(distinct w.run_id) as runs,
                count(*) filter (where w.resolved_at is null) as waiting,
                string_agg(distinct w.code, ', ') as codes
-          from bursar.run_failures w
-         where w.failed_at >= %(day)s::date::timestamp at time zone 'UTC'
-           and w.failed_at < (%(day)s::date + 1)::timestamp at time zone 'UTC'
-           and not exists (select from bursar.operator_alerts a
-                            where a.kind = 'failures_of_the_day'
-                              and a.subject = %(day)s::date::text)) as f
- where f.holders > 0
+          from generate_series(0, 6) as ago
+         cross join lateral (select %(day)s::date - ago as day) as d
+          join bursar.run_failures w
+            on w.failed_at >= d.day::timestamp at time zone 'UTC'
+           and w.failed_at < (d.day + 1)::timestamp at time zone 'UTC'
+         where not exists (select from bursar.operator_alerts a
+                            where a.kind = 'failures_of_the_day' and a.subject = d.day::text)
+         group by d.day) as f
     on conflict do nothing;
 
 -- name: resolve_failures

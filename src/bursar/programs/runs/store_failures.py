@@ -28,7 +28,7 @@ async def add_failures(
 
 
 async def summarise(connection: Connection, day: date) -> None:
-    """Tell the operators, once, whom runs have set aside on a UTC day (P8)."""
+    """Tell the operators, once a day, whom runs have set aside on a UTC day and the six before."""
     await _all(connection, "summarise_failures", {"day": day})
 
 
