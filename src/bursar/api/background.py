@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import structlog
 
+from bursar.platform.ending import end
 from bursar.platform.errors import BursarError
 
 _log: Final = structlog.get_logger("bursar.api")
@@ -29,9 +30,7 @@ class Background:
 
     async def close(self) -> None:
         """Break off what is still being done."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
 
 
 async def _logged(work: Coroutine[Any, Any, object]) -> None:

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import structlog
 
 from bursar.notices.model import InboxNotice
+from bursar.platform.ending import end
 from bursar.platform.errors import Unavailable
 
 PER_READ: Final = 100
@@ -136,8 +137,7 @@ class Hub:
     async def close(self) -> None:
         """Look no more; whoever still listens hears nothing."""
         if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.wait([self._watching])
+            await end([self._watching])
 
     async def _watch(self) -> None:
         """Look again and again; a database that is away is waited for, and told of once."""

@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 
 from litestar.types import Receive
 
+from bursar.platform.ending import end
 from bursar.platform.errors import Unavailable
 
 T = TypeVar("T")
@@ -56,9 +57,7 @@ async def patiently(
             "too_long", f"it takes longer than {longest_s:.0f} s: ask for less, or by command line"
         )
     finally:
-        doing.cancel()
-        leaving.cancel()
-        await asyncio.gather(doing, leaving, return_exceptions=True)
+        await end([doing, leaving])
         if entered:
             turnstile.leave()
 

@@ -25,6 +25,7 @@ from bursar.api.patience import gone
 from bursar.api.problems import known
 from bursar.notices.model import InboxNotice
 from bursar.platform.database import CONTENTION
+from bursar.platform.ending import end
 from bursar.platform.errors import Denied, Invalid, Unavailable
 from bursar.platform.pages import place_of
 
@@ -153,9 +154,7 @@ class Stream:
             left_s = max(0.0, _end_of(self._token) - time.time())
             done, _ = await asyncio.wait(tasks, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
         if left in done:
             return
         why = None if done else "token_expired"

@@ -10,6 +10,7 @@ import structlog
 
 from bursar.ledger import Checkpoint, Ledger, Report
 from bursar.operation import store
+from bursar.platform.ending import end
 from bursar.platform.errors import Unavailable
 from bursar.programs.store import raise_alert
 
@@ -86,5 +87,4 @@ async def _kept(
     try:
         yield tell
     finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
+        await end([keeping])

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from bursar.platform.ending import end
 from bursar.platform.errors import BursarError, Unavailable
 from bursar.programs.runs.execute import LANES
 from bursar.programs.service import Programs
@@ -22,6 +23,8 @@ TICK_S: Final = 60.0
 _POLL_S: Final = 1.0
 _LONGEST_WAIT_S: Final = 30.0
 _SWEPT: Final = 1_000
+_WIND_UP_S: Final = 15.0
+"""A duty has so long to end in its own way."""
 
 _log: Final = structlog.get_logger("bursar.worker")
 
@@ -63,9 +66,7 @@ class Worker:
         try:
             await self._pay()
         finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await end(beside, again_s=_WIND_UP_S)
 
     async def _pay(self) -> None:
         clock = asyncio.get_running_loop().time

@@ -18,6 +18,7 @@ from bursar.ledger.audit.findings import MAX_FINDINGS, Checkpoint, Outcome, Repo
 from bursar.ledger.audit.verify_slices import LEAST, MOST, Question
 from bursar.ledger.decision.checksum import Seal
 from bursar.platform.database import Database
+from bursar.platform.ending import end
 from bursar.platform.errors import Invalid
 
 
@@ -158,6 +159,4 @@ async def _side_by_side(
             done, task = running.popleft()
             yield done, await task
     finally:
-        for _, task in running:
-            task.cancel()
-        await asyncio.gather(*(task for _, task in running), return_exceptions=True)
+        await end(task for _, task in running)

@@ -22,6 +22,7 @@ from bursar.notices.sending.carrier import Carrier
 from bursar.notices.sending.model import Claim, Claimed, GivenUp
 from bursar.notices.sending.places import Places
 from bursar.platform.database import Connection, Database
+from bursar.platform.ending import end
 from bursar.platform.errors import Invalid, Unavailable
 from bursar.programs.store import raise_alert
 
@@ -84,7 +85,7 @@ class Sender:
         except asyncio.CancelledError:
             stop.set()
             with suppress(Unavailable):
-                await work
+                await asyncio.shield(work)
             raise
 
     async def _send(self, stop: asyncio.Event) -> int:
@@ -210,8 +211,7 @@ class Sender:
         if not lanes:
             return 0
         _, late = await asyncio.wait(lanes, timeout=self._stop_s)
-        for lane in late:
-            lane.cancel()
+        await end(late)
         ended = await asyncio.gather(*lanes, return_exceptions=True)
         return sum(one is True for one in ended)
 
