@@ -20,6 +20,7 @@ from bursar.platform.errors import Conflict, Missing
 from bursar.programs.model import Amount, Calendar, Override, Rolling, RunId, Terms
 from bursar.programs.service import Programs
 from bursar.programs.store import raise_alert
+from bursar.programs.switches import Switches
 from tests.notices.conftest import TELL_ALL, WHO, Queue, Tell
 from tests.notices.test_inbox import credit, debit, post
 
@@ -370,6 +371,54 @@ async def test_a_period_is_reminded_of_once_to_those_who_will_be_given_something
     assert told == [(70, "2026-04"), (50_000, "2026-04")]
     [dispatch] = (await dispatches.list()).items
     assert (dispatch.period, dispatch.looked, dispatch.holders) == ("2026-04", 3, 3)
+
+
+async def test_of_programs_that_a_setting_turns_off_nobody_is_reminded(
+    ledger: Ledger, inboxes: Inboxes, tell: Tell, put: Any, mailed: Any, clock: Any
+) -> None:
+    clock(2026, 3, 30)
+    await tell(NoticeSettings())
+    await mailed("mia")
+    await put(schedule=Calendar(every="month"), terms=Terms(notices=("reminder",)))
+    off = Maker(ledger, ProgramKinds(), mail=True, switches=Switches(enabled=False))
+    await off.make_all_due()
+    assert await off.next_due() is None
+    assert (await inboxes.page("mia")).items == ()
+
+
+async def test_a_dispatch_that_cannot_go_on_is_paused_and_keeps_nobody_from_theirs(
+    programs: Programs,
+    maker: Maker,
+    dispatches: Dispatches,
+    tell: Tell,
+    put: Any,
+    queue: Queue,
+    mailed: Any,
+    clock: Any,
+    database: Any,
+) -> None:
+    clock(2026, 3, 1)
+    await tell(NoticeSettings())
+    await mailed("mia")
+    await put("one", terms=Terms(notices=("deposit",)))
+    await put("two", terms=Terms(notices=("deposit",)))
+    clock(2026, 4, 1)
+    await programs.do_all_due()
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        owner.execute(
+            "alter table bursar.deliveries add constraint no check (data ->> 'program' <> 'one')"
+        )
+        await maker.dispatch()
+        told = [d["data"]["program"] for d in queue()]
+        [alert] = await programs.alerts()
+        owner.execute("alter table bursar.deliveries drop constraint no")
+
+    states = {d.program: d.state for d in (await dispatches.list()).items}
+    assert (told, states) == (["two"], {"one": "paused", "two": "finished"})
+    assert (alert.kind, alert.subject) == ("dispatch_stuck", "dispatch_1")
+    await dispatches.resume(1, **WHO)
+    await maker.dispatch()
+    assert len(queue()) == 2
 
 
 async def test_a_reminder_whose_period_has_begun_comes_too_late(

@@ -24,6 +24,7 @@ from bursar.programs.model import Amount, Calendar, Rolling, RunId, Terms
 from bursar.programs.runs import store as runs
 from bursar.programs.service import Programs
 from bursar.programs.store import raise_alert
+from bursar.programs.switches import Switches
 from tests.notices.conftest import WHO, Queue, Tell
 from tests.notices.test_inbox import credit, inbox, post
 
@@ -46,7 +47,9 @@ def slices(ledger: Ledger) -> Slices:
 
         async def one(connection: Connection) -> bool:
             outlets = await read_outlets(connection, mail=True)
-            return await dispatching.do_slice(connection, ledger, Library(), kinds, outlets)
+            return await dispatching.do_slice(
+                connection, ledger, Library(), kinds, outlets, Switches()
+            )
 
         await ledger.database.retrying(begin)
         for _ in range(count):

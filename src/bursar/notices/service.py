@@ -32,6 +32,7 @@ from bursar.platform.errors import Invalid, Rejected
 from bursar.platform.sealing import Seal, load_seal
 from bursar.platform.settings import Settings
 from bursar.platform.voice import check_voice
+from bursar.programs.switches import Switches
 from bursar.trail import record
 
 _UTC: Final = "UTC"
@@ -53,7 +54,8 @@ class Notices:
         kinds = ProgramKinds()
         self.inboxes = Inboxes(ledger, kinds)
         self.preferences = NoticePreferences(ledger)
-        self.maker = Maker(ledger, kinds, mail=settings.smtp_url is not None)
+        switches = Switches(enabled=settings.programs, dry_run=settings.dry_run)
+        self.maker = Maker(ledger, kinds, mail=settings.smtp_url is not None, switches=switches)
         self.dispatches = Dispatches(ledger.database)
         self.deliveries = Deliveries(ledger.database)
         self.bounces = Bounces(ledger)

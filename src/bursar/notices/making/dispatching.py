@@ -16,10 +16,13 @@ from bursar.notices.making.store import Untold, Work
 from bursar.notices.model import Kind, Notice
 from bursar.notices.program_kinds import ProgramKinds
 from bursar.notices.store import State, read_state
-from bursar.platform.database import Connection
+from bursar.platform.database import REFUSED_DATA, Connection
+from bursar.platform.errors import BursarError, Unavailable
 from bursar.programs.library import Library
+from bursar.programs.switches import Switches
 
 SLICE: Final = 2_000
+_BUGS: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
 async def begin(connection: Connection, kinds: ProgramKinds, state: State, outlets: Outlets) -> int:
@@ -53,26 +56,43 @@ def _source(run: Untold) -> Source | None:
     return Source(run.program, run.version)
 
 
+class Stuck(Exception):
+    """A dispatch cannot go on as it is; its cause says why."""
+
+    def __init__(self, dispatch_id: int) -> None:
+        super().__init__(dispatch_id)
+        self.dispatch_id = dispatch_id
+
+
 async def do_slice(
     connection: Connection,
     ledger: Ledger,
     library: Library,
     kinds: ProgramKinds,
     outlets: Outlets,
+    switches: Switches,
 ) -> bool:
-    """Do a slice of a dispatch, in the caller's transaction; False if there is none to be done."""
+    """Do a slice of a dispatch, in the caller's transaction; False if there is none to be done.
+
+    Raises `Stuck` for one that would fail again.
+    """
     if await store.any_running(connection):
         return False
     work = await store.claim(connection)
     if work is None:
         return False
     state = await read_state(connection)
-    if work.phase == "holders":
-        await remind_slice(connection, library, state, outlets, work)
-    elif work.phase == "exclusions":
-        await _tell_left_out(connection, kinds, state, outlets, work)
-    else:
-        await _tell_awards(connection, ledger, kinds, state, outlets, work)
+    try:
+        if work.phase == "holders":
+            await remind_slice(connection, library, state, outlets, work, switches)
+        elif work.phase == "exclusions":
+            await _tell_left_out(connection, kinds, state, outlets, work)
+        else:
+            await _tell_awards(connection, ledger, kinds, state, outlets, work)
+    except Unavailable:
+        raise
+    except (BursarError, *REFUSED_DATA, *_BUGS) as error:
+        raise Stuck(work.dispatch_id) from error
     return True
 
 

@@ -20,6 +20,7 @@ from bursar.programs.library import Library
 from bursar.programs.model import Calendar, InForce, Period, Rolling
 from bursar.programs.periods import upcoming
 from bursar.programs.store import read_programs
+from bursar.programs.switches import Switches
 
 SLICE: Final = 2_000
 _INSTANT: Final = timedelta(microseconds=1)
@@ -82,10 +83,16 @@ async def next_reminder(connection: Connection, state: State, in_force: InForce)
 
 
 async def remind_slice(
-    connection: Connection, library: Library, state: State, outlets: Outlets, work: Work
+    connection: Connection,
+    library: Library,
+    state: State,
+    outlets: Outlets,
+    work: Work,
+    switches: Switches,
 ) -> None:
     """Remind some holders of a calendar's period; once it has begun it is too late."""
-    found = [p for p in await read_programs(connection) if p.program_id == work.program_id]
+    programs = map(switches.applied, await read_programs(connection))
+    found = [program for program in programs if program.program_id == work.program_id]
     schedule = found[0].program.schedule if found else None
     if not found or not isinstance(schedule, Calendar) or not _reminds(found[0]):
         await store.finish(connection, work.dispatch_id)

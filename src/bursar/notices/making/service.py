@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
+import structlog
+
 from bursar.ledger import Ledger, Page
 from bursar.notices.making import alerting, dispatching, store
 from bursar.notices.making.following import follow
@@ -15,30 +17,41 @@ from bursar.notices.program_kinds import ProgramKinds
 from bursar.notices.sending.service import on_new_epoch
 from bursar.notices.store import State, note_epoch, read_state
 from bursar.platform.database import Connection, Database
-from bursar.platform.errors import Conflict, Missing
+from bursar.platform.errors import BursarError, Conflict, Missing, Unavailable
 from bursar.platform.pages import check_limit, place_of
 from bursar.platform.voice import check_voice
 from bursar.programs.library import Library
 from bursar.programs.model import InForce
-from bursar.programs.store import read_programs
+from bursar.programs.store import raise_alert, read_programs
+from bursar.programs.switches import Switches
 from bursar.trail import record
 
 _NEWEST: Final = 2**63 - 1
+_log: Final = structlog.get_logger("bursar.notices")
 
 
 class Maker:
     """Makes deliveries, and the inbox's notices that no entry tells of.
 
     ``mail`` says whether there is a mail server: without one, and without endpoints, what is told
-    in the inbox alone costs nothing but a look.
+    in the inbox alone costs nothing but a look. Of programs that ``switches`` turn off nobody is
+    reminded.
     """
 
-    def __init__(self, ledger: Ledger, kinds: ProgramKinds, *, mail: bool) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        kinds: ProgramKinds,
+        *,
+        mail: bool,
+        switches: Switches | None = None,
+    ) -> None:
         self._ledger = ledger
         self._database = ledger.database
         self._library = Library()
         self._kinds = kinds
         self._mail = mail
+        self._switches = switches or Switches()
 
     async def follow(self) -> int:
         """Place what single movements are told as, up to now; how many postings were passed."""
@@ -64,19 +77,31 @@ class Maker:
         async def do_slice(connection: Connection) -> bool:
             outlets = await read_outlets(connection, mail=self._mail)
             return await dispatching.do_slice(
-                connection, self._ledger, self._library, self._kinds, outlets
+                connection, self._ledger, self._library, self._kinds, outlets, self._switches
             )
 
         await self._look()
         await self._database.retrying(begin)
-        return await self._until_done(do_slice)
+        done = 0
+        while True:
+            try:
+                return done + await self._until_done(do_slice)
+            except dispatching.Stuck as stuck:
+                await self._set_aside(stuck)
+                done += 1
 
     async def look_ahead(self) -> None:
         """Remind of what is given soon, and warn of what expires soon."""
         async with self._database.connection() as connection:
             programs = await read_programs(connection)
-        for in_force in programs:
-            await self._remind(in_force)
+        for in_force in map(self._switches.applied, programs):
+            try:
+                await self._remind(in_force)
+            except Unavailable:
+                raise
+            except BursarError as error:
+                name = in_force.program.name
+                await self._alert("reminders_failing", name, f"{error.code}: {error.message}")
 
         async def some_warned(connection: Connection) -> bool:
             state = await read_state(connection)
@@ -108,10 +133,26 @@ class Maker:
             state = await read_state(connection)
             reminders = [
                 await next_reminder(connection, state, in_force)
-                for in_force in await read_programs(connection)
+                for in_force in map(self._switches.applied, await read_programs(connection))
             ]
             instants = (*reminders, await next_warning(connection, state))
         return min((instant for instant in instants if instant is not None), default=None)
+
+    async def _set_aside(self, stuck: dispatching.Stuck) -> None:
+        """Pause a dispatch that cannot go on, so that it does not keep others from theirs."""
+        why = stuck.__cause__
+        said = why.message if isinstance(why, BursarError) else f"{type(why).__name__}: {why}"
+        _log.error("dispatch_stuck", dispatch=stuck.dispatch_id, exc_info=why)
+        async with self._database.transaction() as connection:
+            await store.move(
+                connection, stuck.dispatch_id, DispatchState.PAUSED, (DispatchState.RUNNING,)
+            )
+            subject = f"dispatch_{stuck.dispatch_id}"
+            await raise_alert(connection, "dispatch_stuck", subject, said[:500])
+
+    async def _alert(self, kind: str, subject: str, message: str) -> None:
+        async with self._database.connection() as connection:
+            await raise_alert(connection, kind, subject, message[:500])
 
     async def _look(self) -> tuple[State, Outlets]:
         """Read what is in force; in a new epoch what was waiting is first set aside (O3)."""
