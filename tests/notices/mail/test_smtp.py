@@ -8,9 +8,9 @@ import pytest
 import trustme
 
 from bursar.notices.mail.smtp import Failed, Postbox
-from bursar.notices.mail.smtp_url import server_of
 from bursar.notices.model import Outcome
 from bursar.platform.errors import Invalid
+from bursar.platform.smtp_url import server_of
 from tests.notices.mail.servers import Office, office
 
 LETTER = b"Subject: x\r\n\r\nHello.\r\n..\r\n.\r\nEnd.\r\n"
