@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import certifi
 import pytest
 from rich.pretty import pretty_repr
 
@@ -124,8 +125,8 @@ def test_without_a_word_nothing_is_sent_and_nothing_private_reached() -> None:
         "smtp://mail.example:587/",
         "smtp://127.0.0.1:2525?tls=no",
         "smtp://[::1]:25",
-        "smtps://token@mail-1.club.example?ca=/etc/ssl/club.pem",
-        "smtp://mail.example:587?tls=no&ca=club.pem",
+        "smtp://mail.example?tls=yes&helo=coins.club.example",
+        f"smtps://mail-1.club.example?ca={certifi.where()}",
     ],
 )
 def test_addresses_to_which_mail_is_handed(url: str) -> None:
@@ -149,12 +150,16 @@ def test_addresses_to_which_mail_is_handed(url: str) -> None:
         "smtp://[::1",
         "smtp://mail.example/inbox",
         "smtp://mail.example#top",
-        "smtp://mail.example?tls=yes",
+        "smtp://mail.example?tls=maybe",
         "smtp://mail.example?tls=no&tls=no",
         "smtp://mail.example?starttls=no",
         "smtp://mail.example?tls",
         "smtp://mail.example?ca=",
         "smtps://mail.example?tls=no",
+        "smtps://hunter2secret@mail.example",
+        f"smtp://mail.example?tls=no&ca={certifi.where()}",
+        "smtp://mail.example?ca=/nowhere/club.pem",
+        "smtp://mail.example?helo=coins_club",
         "smtp://mail.exämple",
         "smtp://mail.example\nRCPT TO:<x>",
         "smtp://" + "a" * 3_000,

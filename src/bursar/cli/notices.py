@@ -22,13 +22,13 @@ from bursar.cli.session import (
 )
 from bursar.ledger import Ledger
 from bursar.notices.kinds import OF_HOLDERS, OF_PROGRAMS, OF_THE_REST
-from bursar.notices.mail.smtp_url import server_of
 from bursar.notices.model import NEVER_QUIET, Kind, NoticeSettings, QuietHours
 from bursar.notices.preferences import Effective
 from bursar.notices.service import Notices
 from bursar.platform.errors import Invalid
 from bursar.platform.sealing import KEY_FILE, VARIABLE, has_key
 from bursar.platform.settings import Settings, load_settings
+from bursar.platform.smtp_url import server_of
 
 app = command_group("What is told to whom, how it reads, and how its sending stands.")
 app.command()(notices_texts.preview)

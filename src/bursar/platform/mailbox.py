@@ -12,6 +12,8 @@ _ATEXT: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS: Final = re.compile(rf"(?=[^@]{{1,64}}@){_ATEXT}(?:\.{_ATEXT})*@{_LABEL}(?:\.{_LABEL})*")
 _NAMED: Final = re.compile(r"([^<>]{0,200}?) *<([^<>]+)>")
+_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ESCAPED: Final = re.compile(r"\\(.)")
 
 
 def is_address(text: str) -> bool:
@@ -22,9 +24,15 @@ def is_address(text: str) -> bool:
     return len(text) <= MAX_ADDRESS and _ADDRESS.fullmatch(text) is not None
 
 
-def is_sender(text: str) -> bool:
-    """Say whether a text is an address, or has a name too: ``Sports Club <coins@club.example>``."""
+def sender_of(text: str) -> tuple[str, str] | None:
+    """Read ``Sports Club <coins@club.example>``, or an address alone: the name and the address.
+
+    None for what is neither. A name may stand in quotes; whatever it holds, it is no address.
+    """
     if len(text) > 2 * MAX_ADDRESS or not text.isprintable():
-        return False
+        return None
     named = _NAMED.fullmatch(text)
-    return is_address(named[2] if named else text)
+    name, address = (named[1].strip(), named[2]) if named else ("", text)
+    if quoted := _QUOTED.fullmatch(name):
+        name = _ESCAPED.sub(r"\1", quoted[1])
+    return (name, address) if is_address(address) else None

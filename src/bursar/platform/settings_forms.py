@@ -8,10 +8,11 @@ import re
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Final, NoReturn
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from bursar.platform.errors import Invalid
-from bursar.platform.mailbox import is_sender
+from bursar.platform.mailbox import sender_of
+from bursar.platform.smtp_url import server_of
 
 _MAX_URL: Final = 2_000
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
@@ -21,19 +22,16 @@ _PUBLIC: Final = "an address like https://coins.example; http only of this machi
 
 
 def smtp_url(name: str, text: str | None) -> str | None:
-    """Check where mail is handed in."""
+    """Check where mail is handed in: whoever sends it finds nothing wrong with it later."""
     if not text:
         return None
     url = _split(text)
-    sound = (
-        url is not None
-        and url.scheme in ("smtp", "smtps")
-        and url.path in ("", "/")
-        and not (url.password and not url.username)
-        and not url.fragment
-        and _smtp_options(url)
-    )
-    return text if sound else _refuse(name, _SMTP)
+    if url is None or url.scheme not in ("smtp", "smtps"):
+        _refuse(name, _SMTP)
+    server = server_of(text)
+    if server.ca and not Path(server.ca).is_file():
+        _refuse(name, f"{_SMTP}; in ?ca={server.ca} are no certificates")
+    return text
 
 
 def sender(name: str, text: str | None) -> str:
@@ -41,7 +39,7 @@ def sender(name: str, text: str | None) -> str:
     if not text:
         return ""
     said = text.strip()
-    return said if is_sender(said) else _refuse(name, 'like "Sports Club <coins@club.example>"')
+    return said if sender_of(said) else _refuse(name, 'like "Sports Club <coins@club.example>"')
 
 
 def public_url(name: str, text: str | None) -> str | None:
@@ -103,21 +101,6 @@ def _split(text: str) -> SplitResult | None:
         return None
     sound = _is_ip(host) if bare.startswith("[") else _HOST.fullmatch(host)
     return url if sound else None
-
-
-def _smtp_options(url: SplitResult) -> bool:
-    """Say whether these are options that there are: ``tls``, ``ca``, ``helo``, each once."""
-    try:
-        options = parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query))
-    except ValueError:
-        return False
-    given = dict(options)
-    return (
-        len(given) == len(options)
-        and given.keys() <= {"tls", "ca", "helo"}
-        and "" not in given.values()
-        and given.get("tls", "yes") in ("yes", *(("no",) if url.scheme == "smtp" else ()))
-    )
 
 
 def _is_ip(host: str) -> bool:

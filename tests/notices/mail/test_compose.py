@@ -132,6 +132,29 @@ def test_a_sender_that_is_none_is_refused(text: str) -> None:
     assert caught.value.code == "setting_invalid"
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "address"),
+    [
+        ("coins@club.example", "", "coins@club.example"),
+        ("info@club.example <coins@club.example>", "info@club.example", "coins@club.example"),
+        ("Sports, Club <coins@club.example>", "Sports, Club", "coins@club.example"),
+        (r'"Sports \"A\", Club" <coins@club.example>', 'Sports "A", Club', "coins@club.example"),
+    ],
+)
+def test_a_letter_comes_from_the_address_in_brackets(text: str, name: str, address: str) -> None:
+    sender = sender_of(text)
+    assert (sender.name, sender.address, sender.domain) == (name, address, "club.example")
+    _, read = wire(letter(sender=sender))
+    [shown] = read["From"].addresses
+    assert (shown.display_name, shown.addr_spec) == (name, address)
+
+
+@pytest.mark.parametrize("to", ["=?utf-8?q?bea?=@example.org", "=?utf-8?q?a=2Cb?=@example.org"])
+def test_an_address_that_would_be_decoded_to_that_of_another_is_none(to: str) -> None:
+    with pytest.raises(ValueError, match="not an address"):
+        letter(to=to)
+
+
 def test_a_line_is_one_and_has_an_end() -> None:
     assert one_line(" a\r\n\tb \x00 c ", 10) == "a b c"
     assert one_line("x" * 20, 5) == "xxxxx"

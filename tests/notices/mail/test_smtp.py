@@ -8,9 +8,9 @@ import pytest
 import trustme
 
 from bursar.notices.mail.smtp import Failed, Postbox
-from bursar.notices.mail.smtp_url import server_of
 from bursar.notices.model import Outcome
 from bursar.platform.errors import Invalid
+from bursar.platform.smtp_url import server_of
 from tests.notices.mail.servers import Office, office
 
 LETTER = b"Subject: x\r\n\r\nHello.\r\n..\r\n.\r\nEnd.\r\n"
@@ -137,13 +137,15 @@ async def test_content_that_is_refused_is_nobodys_bounce(post: tuple[Office, int
     assert (await send_once(postbox(port))).outcome == "failed"
 
 
-async def test_a_sender_that_is_refused_is_our_settings_fault(post: tuple[Office, int]) -> None:
+async def test_a_sender_that_is_refused_is_our_settings_fault_and_no_letter_is_lost(
+    post: tuple[Office, int],
+) -> None:
     there, port = post
     there.mail = lambda _: "550 5.7.1 not your domain"
     with pytest.raises(Failed) as caught:
         await postbox(port).hand_over("coins@club.example", ADA, LETTER)
     assert caught.value.setting
-    assert caught.value.outcome.outcome == "refused"
+    assert caught.value.outcome.outcome == "failed"
 
 
 async def test_a_connection_that_is_lost_in_the_middle_of_a_letter_fails(

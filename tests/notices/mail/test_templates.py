@@ -1,5 +1,6 @@
 """An operator's templates: theirs win, what is wrong is named, none holds up a sender (N2)."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,20 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "en/deposit.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(Invalid, match=r"en/deposit.txt: UnicodeDecodeError"):
         render(tmp_path)
+
+
+def test_a_huge_file_is_not_read_into_memory(tmp_path: Path) -> None:
+    write(tmp_path, en__deposit_txt="")
+    with (tmp_path / "en/deposit.txt").open("wb") as file:
+        file.truncate(200_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Invalid, match="more than 65536 characters"):
+            render(tmp_path)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 20_000_000
 
 
 def test_nothing_that_people_wrote_is_in_what_is_said_of_a_failure(tmp_path: Path) -> None:

@@ -218,6 +218,25 @@ async def test_logs_have_no_secret_and_no_query(
     assert secret not in caplog.text
 
 
+async def test_what_a_server_repeats_of_the_request_is_not_kept(
+    endpoints: Endpoints, carrier: WebhookCarrier, ledger: Ledger, receiver: Receiver
+) -> None:
+    await ledger.add_asset("coins", scale=0, **WHO)
+    await ledger.submit(Credit(holder='a"b', asset="coins", amount=1, reference="1"), **WHO)
+    endpoint, _ = await endpoints.add(f"{receiver.url}&to=x%20y", **WHO)
+    for echo in (
+        b"Cannot POST /hook?token=t0psecret&to=x%20y",
+        b"token t0psecret is not known",
+        rb'{"holder":"a\"b","wanted":"x y"}',
+    ):
+        receiver.answer = said("404 Not Found", body=echo)
+        got = await carrier.carry(delivery(endpoint.endpoint_id, 1))
+        assert got.detail
+        assert "…" in got.detail
+        assert not any(word in got.detail for word in ("t0psecret", "x%20y", "x y", 'a\\"b'))
+    assert "t0psecret" not in (await carrier.ping(endpoint.endpoint_id)).detail
+
+
 async def test_a_carrier_is_the_one_of_webhooks(carrier: WebhookCarrier) -> None:
     assert carrier.channel is Channel.WEBHOOK
 

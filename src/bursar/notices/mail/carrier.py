@@ -22,10 +22,10 @@ from bursar.notices.mail.languages import language_of
 from bursar.notices.mail.model import Reader, Rendered
 from bursar.notices.mail.render import Texts
 from bursar.notices.mail.smtp import Failed, Postbox
-from bursar.notices.mail.smtp_url import server_of
 from bursar.notices.mail.unsubscribe import Unsubscribing
 from bursar.notices.model import Channel, Delivery, Kind, NoticeSettings, Outcome
 from bursar.platform.errors import Invalid, Missing
+from bursar.platform.smtp_url import server_of
 from bursar.programs.store import raise_alert
 
 _DETAIL: Final = 300

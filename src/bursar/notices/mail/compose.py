@@ -11,13 +11,14 @@ from email import message_from_bytes
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from typing import Final
 
 import msgspec
 
 from bursar.notices.mail.model import Rendered
 from bursar.notices.model import NoticeId
+from bursar.platform import mailbox
 from bursar.platform.errors import Invalid
 
 _WIRE: Final = SMTP.clone(max_line_length=900)
@@ -40,16 +41,15 @@ class Sender(msgspec.Struct, frozen=True):
 
 def sender_of(text: str) -> Sender:
     """Read ``Sports Club <coins@club.example>``; raises `Invalid` ``setting_invalid``."""
-    name, written = parseaddr(text) if text.isprintable() else ("", "")
-    try:
-        domain = _address("", written).domain
-    except (ValueError, IndexError):
+    read = mailbox.sender_of(text)
+    if read is None:
         raise Invalid(
             "setting_invalid",
             "BURSAR_MAIL_FROM must be an address such as Sports Club <coins@club.example>",
             setting="BURSAR_MAIL_FROM",
-        ) from None
-    return Sender(name, written, domain)
+        )
+    name, address = read
+    return Sender(name, address, address.rpartition("@")[2])
 
 
 def compose(
@@ -113,9 +113,12 @@ def one_line(text: str, most: int) -> str:
 
 
 def _address(name: str, text: str) -> Address:
-    """Read an address; its domain in ASCII, as mail servers know it."""
+    """Read an address; its domain in ASCII, as mail servers know it.
+
+    A name like an encoded word would be decoded on its way, and be another's.
+    """
     local, _, domain = text.rpartition("@")
-    if not _LOCAL.fullmatch(local) or len(text) > 254 or "@" in domain:
+    if not _LOCAL.fullmatch(local) or "=?" in local or len(text) > 254:
         raise ValueError("not an address")
     domain = domain.encode("idna").decode("ascii")
     if not _DOMAIN.fullmatch(domain):

@@ -95,7 +95,8 @@ class Folders(BaseLoader):
         if found is None:
             raise TemplateNotFound(template)
         stamp = _stamp(found)
-        text = found.read_text("utf-8")
+        with found.open(encoding="utf-8") as file:
+            text = file.read(_MAX_SOURCE + 1)  # what is longer is refused, and need not be held
         return text, str(found), lambda: self._find(template) == found and _stamp(found) == stamp
 
     def _find(self, template: str) -> Path | None:

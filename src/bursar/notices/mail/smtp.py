@@ -1,8 +1,9 @@
 """Handing letters to a mail server, over a few connections that are used again (N2).
 
 TLS is demanded and certificates are checked, unless the server is on this machine or the setting
-says otherwise (see `smtp_url`). A step of a conversation waits 30 s at most. A letter whose end the
-server did not acknowledge counts as failed and goes again: at least once, with one Message-ID.
+says otherwise (see `bursar.platform.smtp_url`). A step of a conversation waits 30 s at most. A
+letter whose end the server did not acknowledge counts as failed and goes again: at least once, with
+one Message-ID.
 """
 
 import asyncio
@@ -19,10 +20,10 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 
-from bursar.notices.mail.smtp_url import MailServer
 from bursar.notices.mail.verdicts import OUR_SETTING, Stage, redacted, verdict
 from bursar.notices.model import Outcome
 from bursar.platform.errors import Invalid
+from bursar.platform.smtp_url import MailServer
 
 _MOST_LETTERS: Final = 100
 """So many letters over one connection: servers end those that are used for long."""

@@ -3,7 +3,7 @@
 | the server says                     | outcome  | because                                      |
 |-------------------------------------|----------|----------------------------------------------|
 | 4xx                                 | failed   | later it may take it: greylisting, full disk |
-| 5xx to our user and password, 530   | failed   | the setting is wrong, not the letter         |
+| 5xx to our password or sender, 530  | failed   | the setting is wrong, not the letter         |
 | 5xx to the recipient, of an address | bounced  | there is no such address                     |
 | any other 5xx                       | refused  | no later try will be taken otherwise         |
 
@@ -30,6 +30,7 @@ _ABOUT_US: Final = re.compile(
 _OF_SENDERS: Final = ("5.1.7", "5.1.8")
 _NO_ADDRESS: Final = (550, 551, 553)
 OUR_SETTING: Final = (530, 534, 535, 538)
+_OURS: Final = ("connect", "tls", "login", "sender")
 _ADDRESS: Final = re.compile(r"<?[^\s<>\"'(),;:]+@[^\s<>\"'(),;]+>?")
 
 
@@ -38,7 +39,7 @@ def verdict(stage: Stage, status: int, said: str, address: str) -> Outcome:
     detail = redacted(f"{stage}: {said}", address)
     if not 200 <= status < 600:  # an answer that is none
         return Outcome(outcome="failed", detail=detail)
-    if not 500 <= status < 600 or stage in ("connect", "tls", "login") or status in OUR_SETTING:
+    if not 500 <= status < 600 or stage in _OURS or status in OUR_SETTING:
         return Outcome(outcome="failed", status=status, detail=detail)
     if stage == "recipient" and _is_of_an_address(status, said):
         return Outcome(outcome="bounced", status=status, detail=detail)

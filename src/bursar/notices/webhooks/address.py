@@ -20,6 +20,7 @@ from ipaddress import (
     ip_network,
 )
 from typing import Final, NoReturn
+from urllib.parse import parse_qsl, unquote
 
 import idna
 import msgspec
@@ -98,6 +99,13 @@ class WebAddress(msgspec.Struct, frozen=True):
     def told(self) -> str:
         """The URL for logs, alerts and the audit trail: a query may have a secret in it."""
         return f"{self.scheme}://{self.place}{self.target.partition('?')[0]}"
+
+    @property
+    def private(self) -> tuple[str, ...]:
+        """What `told` leaves out, whole and in its parts, as the other side may repeat it."""
+        query = self.target.partition("?")[2]
+        parts = parse_qsl(query, keep_blank_values=True)
+        return (query, unquote(query), *(value for _, value in parts)) if query else ()
 
 
 def networks_of(texts: Iterable[str]) -> tuple[Network, ...]:

@@ -16,7 +16,7 @@ from bursar.notices.webhooks.model import Batch, EndpointState, Target, subject_
 from bursar.notices.webhooks.post import Poster, Unreached
 from bursar.notices.webhooks.service import unknown
 from bursar.notices.webhooks.signing import PING, body_of, headers_of
-from bursar.notices.webhooks.verdict import judge, one_line
+from bursar.notices.webhooks.verdict import hidden, judge, one_line
 from bursar.platform.errors import Broken
 from bursar.platform.sealing import Seal
 from bursar.programs.store import raise_alert
@@ -68,7 +68,7 @@ class WebhookCarrier:
         ids = {told.holder_id for told in batch.notices if told.holder_id is not None}
         names = await self._ledger.holders(ids) if ids else {}
         body = body_of(delivery.kind, delivery.happened_at, batch, names)
-        outcome, trouble = await self._send(target, str(delivery.notice_id), body)
+        outcome, trouble = await self._send(target, str(delivery.notice_id), body, names.values())
         if trouble is not None:
             await self._tell(target, trouble, outcome.detail)
         return outcome
@@ -82,7 +82,7 @@ class WebhookCarrier:
         if target is None:
             raise unknown(endpoint_id)
         body = body_of(PING, target.now, _NOTHING, {})
-        outcome, _ = await self._send(target, str(uuid4()), body)
+        outcome, _ = await self._send(target, str(uuid4()), body, ())
         return outcome
 
     async def _target(self, endpoint_id: int) -> Target | None:
@@ -92,22 +92,28 @@ class WebhookCarrier:
             return await store.read_target(connection, endpoint_id)
 
     async def _send(
-        self, target: Target, webhook_id: str, body: bytes
+        self, target: Target, webhook_id: str, body: bytes, names: Iterable[str]
     ) -> tuple[Outcome, Trouble | None]:
-        """Sign and post; tells what came of it, and what operators must know."""
+        """Sign and post; tells what came of it, and what operators must know.
+
+        Of what is answered neither the query of the URL nor the ``names`` of holders stay.
+        """
         sealed = [target.secret, *([target.old_secret] if target.old_secret else [])]
         try:
             secrets = [self._seal.open(one).decode() for one in sealed]
         except Broken as error:
             return Outcome(outcome="failed", detail=error.code), "webhook_secret"
         headers = headers_of(webhook_id, target.now, body, secrets)
+        where = parse_url(target.url)
         try:
-            answer = await self._poster.post(parse_url(target.url), headers, body)
+            answer = await self._poster.post(where, headers, body)
         except Forbidden as error:
             return Outcome(outcome="refused", detail=one_line(str(error))), "webhook_forbidden"
         except Unreached as error:
             return Outcome(outcome="failed", detail=str(error)), None
-        return judge(answer, target.now), "webhook_gone" if answer.gone else None
+        text = hidden(answer.text, (*where.private, *names))
+        judged = judge(msgspec.structs.replace(answer, text=text), target.now)
+        return judged, "webhook_gone" if answer.gone else None
 
     async def _tell(self, target: Target, trouble: Trouble, detail: str) -> None:
         """Tell the operators, and switch off what is gone, unless it was changed meanwhile."""

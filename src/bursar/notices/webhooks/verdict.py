@@ -1,10 +1,13 @@
 """What an answer to a webhook means for its delivery (N3). Pure."""
 
+import re
+from collections.abc import Iterable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 import msgspec
+from msgspec import json
 
 from bursar.notices.model import Outcome
 
@@ -12,6 +15,8 @@ MAX_DETAIL: Final = 300
 _DAY_S: Final = 86_400
 _TRY_LATER: Final = (429, 503)
 _GONE: Final = 410
+_SHORTEST: Final = 3
+"""What is shorter stands in any text."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -63,6 +68,19 @@ def wait_of(text: str | None, now: datetime) -> int | None:
         left = until - now
         seconds = left.days * _DAY_S + left.seconds
     return min(seconds, _DAY_S) if seconds > 0 else None
+
+
+def hidden(text: str, private: Iterable[str]) -> str:
+    """Take out of an answer what is not for whoever reads the log of deliveries.
+
+    Servers repeat what they were asked: the query of the URL, which may be a secret, and the ids of
+    people, who may be erased while the log stays (H4).
+    """
+    said = {spelled for one in private for spelled in (one, json.encode(one).decode()[1:-1])}
+    for one in sorted(said, key=lambda one: (-len(one), one)):
+        if len(one) >= _SHORTEST and one in text:
+            text = re.sub(rf"(?<!\w){re.escape(one)}(?!\w)", "…", text)
+    return text
 
 
 def one_line(text: str) -> str:

@@ -41,9 +41,12 @@ def server_of(url: str) -> MailServer:
     try:
         parts = urlsplit(url) if url.isprintable() and " " not in url else urlsplit("")
         port = parts.port
-        options = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
+        given = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:
         raise _malformed("is no URL") from None
+    options = dict(given)
+    if len(options) < len(given) or "" in options.values():
+        raise _malformed("has each option once, and says something by it")
     _check(parts, port, options)
     host = (parts.hostname or "").rstrip(".")
     implicit = parts.scheme == "smtps"
