@@ -65,7 +65,11 @@ def test_no_column_is_a_float(owner: psycopg.Connection) -> None:
 
 
 def test_whatever_must_be_unique_leads_with_the_holder(owner: psycopg.Connection) -> None:
-    """The tables of holders can then be distributed by holder without a change."""
+    """The tables of holders can then be distributed by holder without a change.
+
+    Names and bounced addresses are found by themselves; the queue of deliveries is of machines and
+    operators too; a dispatch only remembers at which holder it is. They stay in one place.
+    """
     others = owner.execute(
         """
         select i.indexrelid::regclass::text
@@ -73,7 +77,10 @@ def test_whatever_must_be_unique_leads_with_the_holder(owner: psycopg.Connection
           join pg_attribute holder on holder.attrelid = i.indrelid and holder.attname = 'holder_id'
          where i.indisunique and i.indkey[0] <> holder.attnum
            and i.indrelid not in ('bursar.holder_ids'::regclass,
-                                  'bursar.holder_names'::regclass)
+                                  'bursar.holder_names'::regclass,
+                                  'bursar.mail_bounces'::regclass,
+                                  'bursar.deliveries'::regclass,
+                                  'bursar.dispatches'::regclass)
         """
     ).fetchall()
     assert others == []
