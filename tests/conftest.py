@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 
 from bursar.platform.migrations import migrate
 from bursar.platform.postgres import Server, stop
@@ -44,6 +45,13 @@ class OwnServer:
     def restart(self) -> None:
         """Start it again; the URLs stay."""
         postgres.start(self.data_dir, postgres.SMALL)
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_are() -> Iterator[None]:
+    """Take back how a command that ran in this process has set up its logs."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
