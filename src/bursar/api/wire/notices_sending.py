@@ -18,7 +18,7 @@ Names = Mapping[int, str]
 
 
 class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
-    """One notice on its way to one place; for a webhook up to 500 of one run.
+    """One notice on its way to one place; for a webhook up to 500 at once.
 
     ``waiting`` is to be sent at ``due_at``, ``sent`` was taken by the other side, ``parked`` was
     given up until somebody replays it, ``dropped`` is not to be sent; ``note`` says why.
