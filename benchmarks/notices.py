@@ -23,6 +23,7 @@ from bursar.notices.model import Kind, NoticeSettings
 from bursar.notices.program_kinds import ProgramKinds
 from bursar.notices.service import Notices
 from bursar.notices.settings import SettingsBook
+from bursar.platform.ending import end
 from bursar.platform.postgres import Server
 from bursar.platform.settings import Settings, load_settings
 from bursar.programs.model import Terms
@@ -69,11 +70,8 @@ async def _paying(url: str, teller: int | None) -> int:
         try:
             return await Programs(ledger).runs.work()
         finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await end([*beside, *([looking] if looking is not None else [])])
             if looking is not None:
-                looking.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await looking  # what it found missing is raised here
 

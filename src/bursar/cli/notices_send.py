@@ -15,6 +15,7 @@ from bursar.ledger import Ledger
 from bursar.notices.model import Channel
 from bursar.notices.sending.model import COUNTED_TO, Queue
 from bursar.notices.service import Notices
+from bursar.platform.ending import end
 from bursar.platform.errors import Rejected, Unavailable
 from bursar.platform.settings import load_settings
 
@@ -111,6 +112,6 @@ async def _watched(notices: Notices, waiting: int, shown: Meter) -> AsyncIterato
     try:
         yield
     finally:
-        watching.cancel()
+        await end([watching])
         with suppress(asyncio.CancelledError, Unavailable):
             await watching

@@ -16,6 +16,7 @@ from bursar.cli.session import asset_named, place, with_ledger
 from bursar.ledger import Ledger
 from bursar.notices.service import Notices
 from bursar.operation import Operation
+from bursar.platform.ending import end
 from bursar.platform.errors import Invalid, Unavailable
 from bursar.platform.logs import log_to_stderr
 from bursar.platform.settings import load_settings
@@ -175,6 +176,6 @@ async def _watched(programs: Programs, run_id: RunId, shown: Meter) -> AsyncIter
     try:
         yield
     finally:
-        watching.cancel()
+        await end([watching])
         with suppress(asyncio.CancelledError, Unavailable):
             await watching

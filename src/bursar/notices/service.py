@@ -1,5 +1,6 @@
 """Notices: everything that may be asked of them, and what workers do for them (N1–N5)."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -28,7 +29,7 @@ from bursar.notices.settings import SettingsBook
 from bursar.notices.store import read_state
 from bursar.notices.webhooks.carrier import WebhookCarrier
 from bursar.notices.webhooks.service import Endpoints
-from bursar.platform.errors import Invalid, Rejected
+from bursar.platform.errors import Invalid, Missing, Rejected
 from bursar.platform.sealing import Seal, load_seal
 from bursar.platform.settings import Settings
 from bursar.platform.voice import check_voice
@@ -36,6 +37,7 @@ from bursar.programs.switches import Switches
 from bursar.trail import record
 
 _UTC: Final = "UTC"
+_AT_ONCE: Final = 100
 
 
 class Notices:
@@ -75,12 +77,21 @@ class Notices:
     async def shown(self, holder: str, notices: Sequence[Notice]) -> list[Brief]:
         """Say notices of one holder in two lines each, in the holder's language and zone.
 
-        A template of the operator's that fails is not shown to a holder: ours is.
+        Who only has a wallet, and no row in the directory, is told in the economy's. A template of
+        the operator's that fails is not shown to a holder: ours is.
         """
         if not notices:
             return []
-        reader = await self._reader(await self._holders.get(holder))
-        return [self._brief(notice.kind, notice.data, reader) for notice in notices]
+        try:
+            reader = await self._reader(await self._holders.get(holder))
+        except Missing:
+            reader = await self._reader(None)
+        said = []
+        for number, notice in enumerate(notices):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)  # words take time, and others are served between
+            said.append(self._brief(notice.kind, notice.data, reader))
+        return said
 
     def preview(
         self, kind: str, language: str = "en", *, data: Mapping[str, Any] | None = None
@@ -192,13 +203,14 @@ class Notices:
     def _unsubscribing(self, public_url: str) -> Unsubscribing:
         return Unsubscribing(self._seal, public_url)
 
-    async def _reader(self, holder: Holder) -> Reader:
+    async def _reader(self, holder: Holder | None) -> Reader:
         settings = await self.settings()
+        locale = None if holder is None else holder.locale
         return Reader(
-            language=language_of(holder.locale, self.texts.languages(), settings.language),
-            locale=holder.locale,
-            zone=holder.time_zone or settings.time_zone or _UTC,
-            name=holder.username or "",
+            language=language_of(locale, self.texts.languages(), settings.language),
+            locale=locale,
+            zone=(holder and holder.time_zone) or settings.time_zone or _UTC,
+            name=(holder and holder.username) or "",
             scales={asset.code: asset.scale for asset in await self._ledger.assets()},
             names=settings.names,
             product=settings.product,

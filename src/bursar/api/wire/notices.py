@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime, time
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from bursar.api.wire.text import Reason
-from bursar.notices.mail.model import Brief
 from bursar.notices.model import InboxNotice, Personal, QuietHours
 from bursar.notices.preferences import Effective
 from bursar.notices.service import Notices
@@ -29,8 +28,6 @@ class NoticeKind(StrEnum):
     OPERATOR_ALERT = "operator_alert"
     FAILURE_SUMMARY = "failure_summary"
 
-
-_SLICE: Final = 100
 
 Place = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
@@ -141,13 +138,8 @@ class Wishes(MyWishes, frozen=True, kw_only=True, forbid_unknown_fields=True):
 async def inbox_items(
     notices: Notices, holder: str, found: Sequence[InboxNotice]
 ) -> list[InboxItem]:
-    """Show notices of one holder, in their order.
-
-    Slice by slice: words take time, and other requests are served between.
-    """
-    briefs: list[Brief] = []
-    for first in range(0, len(found), _SLICE):
-        briefs += await notices.shown(holder, found[first : first + _SLICE])
+    """Show notices of one holder, in their order."""
+    briefs = await notices.shown(holder, found)
     return [
         InboxItem(
             id=str(notice.notice_id),

@@ -29,6 +29,7 @@ from bursar.ledger import Asset, Ledger
 from bursar.ledger.decision.distribution import Distribution
 from bursar.platform.collector import paused_collector
 from bursar.platform.database import CONTENTION, Connection
+from bursar.platform.ending import end
 from bursar.platform.errors import Invalid, Missing, Rejected, Unavailable
 from bursar.trail import record
 
@@ -154,8 +155,7 @@ class Import:
                 await writing
         finally:
             if writing is not None and not writing.done():
-                writing.cancel()
-                await asyncio.gather(writing, return_exceptions=True)
+                await end([writing])
         if not self._counts["read"]:
             raise Invalid("file_empty", "there is no row in the file; nothing was imported")
         rejected = self._counts["rejected"]
