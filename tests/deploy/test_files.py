@@ -30,12 +30,16 @@ _RUN = re.compile(r"(?:`|^ {4}|\|\| )bursar ([^`\n|>]+)", re.MULTILINE)
 
 _FAKE = """
 import os, signal, sys
+left = 2 if sys.argv[-1] == "--stubborn" else 1
 def end(*_):
+    global left
+    left -= 1
     os.write(1, b"told to end\\n")
-    sys.exit(3)
+    if not left:
+        sys.exit(3)
 signal.signal(signal.SIGTERM, end)
 os.write(1, " ".join(sys.argv[1:]).encode() + b"\\n")
-if sys.argv[1] == "up":
+while sys.argv[1] == "up":
     signal.pause()
 """
 
@@ -184,6 +188,17 @@ def test_a_containers_end_stops_the_database_after_the_command(entry: dict[str, 
     assert out == "told to end\n"
     assert process.returncode == 3
     assert "bursar db stop" in traced
+
+
+def test_a_containers_command_may_take_more_than_one_word_to_end(entry: dict[str, str]) -> None:
+    command = ["sh", DEPLOY / "entry.sh", "up", "--stubborn"]
+    with subprocess.Popen(command, env=entry, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up --stubborn\n"
+        for _ in range(2):
+            process.send_signal(signal.SIGTERM)
+            assert process.stdout.readline() == "told to end\n"
+        assert process.wait(timeout=30) == 3
 
 
 @pytest.mark.parametrize("address", [None, "postgresql://h/d"])
