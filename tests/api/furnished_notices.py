@@ -76,6 +76,11 @@ async def _span(f: Furniture) -> Names:
     return {**await _webhook(f), "since": [begin], "until": [end]}
 
 
+async def _letters(f: Furniture) -> Names:
+    await put(f, channel=Channel.EMAIL, address="ops@club.example", parked_note="failed")
+    return {"since": ["2020-01-01T00:00:00Z"], "until": ["2090-01-01T00:00:00Z"]}
+
+
 async def _new_webhook(f: Furniture) -> Names:
     await webhook_of(f)
     return {"url": _urls(f)}
@@ -150,7 +155,9 @@ PREPARED: Final[Mapping[str, Callable[[Furniture], Awaitable[Names]]]] = {
     "readMyNotices": _told,
     "removeWebhook": _webhook,
     "replayDelivery": _delivery,
+    "replayMail": _letters,
     "replayWebhook": _span,
+    "resealWebhooks": _webhook,
     "resumeDispatch": _paused,
     "rotateWebhook": _webhook,
     "showDelivery": _delivery,

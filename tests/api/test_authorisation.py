@@ -117,11 +117,13 @@ GET  /v1/webhooks/{webhook}                            aov
 PATCH /v1/webhooks/{webhook}                           a
 DELETE /v1/webhooks/{webhook}                          a
 POST /v1/webhooks/{webhook}/rotate                     a
+POST /v1/webhooks/reseal                               a
 POST /v1/webhooks/{webhook}/ping                       ao
 POST /v1/webhooks/{webhook}/replay                     ao
 GET  /v1/deliveries                                    aov
 GET  /v1/deliveries/{delivery}                         aov
 POST /v1/deliveries/{delivery}/replay                  ao
+POST /v1/deliveries/replay                             ao
 POST /v1/deliveries/release                            ao
 GET  /v1/dispatches                                    aov
 GET  /v1/dispatches/{dispatch}                         aov

@@ -8,6 +8,9 @@ import pytest
 
 from bursar.api.services import Services
 from bursar.holders import HolderChange
+from bursar.notices.model import Channel, Kind, notice_id_of
+from bursar.notices.sending import store
+from bursar.notices.sending.model import NewDelivery
 from bursar.notices.sending.service import on_new_epoch
 from tests.api.clubs import CLUB, found, said
 from tests.api.conftest import As, Headers, problem
@@ -65,6 +68,33 @@ async def test_a_delivery_tells_how_each_attempt_went(
     whole = said(await api.get(path, headers=chief))
     assert [one["outcome"] for one in whole["attempts"]] == ["failed", "sent"]
     assert whole["delivery"]["state"] == "sent"
+
+
+async def test_letters_that_were_parked_in_a_span_are_sent_after_all(
+    api: httpx.AsyncClient, services: Services, as_: As
+) -> None:
+    letter = NewDelivery(
+        notice_id=notice_id_of(0, "alert"),
+        channel=Channel.EMAIL,
+        kind=Kind.OPERATOR_ALERT,
+        happened_at=datetime.now(UTC),
+        data={},
+        address="ops@club.example",
+        parked_note="no server for a week",
+    )
+    async with services.ledger.database.transaction() as connection:
+        assert await store.add(connection, [letter]) == 1
+    [parked] = (await services.notices.deliveries.page()).items
+    span = {"since": "2020-01-01T00:00:00Z", "until": "2090-01-01T00:00:00Z", **WHY}
+    path, by = "/v1/deliveries/replay", as_("operator")
+    none = span | {"states": ["sent", "dropped"]}
+    assert said(await api.post(path, json=none, headers=by)) == {"replayed": 0}
+    assert said(await api.post(path, json=span, headers=by)) == {"replayed": 1}
+    [due] = (await services.notices.deliveries.page()).items
+    assert (due.delivery_id, due.state) == (parked.delivery_id, "waiting")
+    for wrong in ({"states": []}, {"states": ["waiting"]}, {"until": "2020-01-01T00:00:00Z"}):
+        refused = await api.post(path, json=span | wrong, headers=by)
+        assert problem(refused, 400) in ("request_invalid", "delivery_span")
 
 
 async def test_a_list_is_narrowed_and_goes_on(

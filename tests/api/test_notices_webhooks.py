@@ -149,6 +149,19 @@ async def test_what_was_sent_in_a_span_is_sent_again_with_the_same_ids(
     assert sorted(ids[:2]) == sorted(ids[2:])
 
 
+async def test_secrets_are_sealed_anew_by_admins_alone(
+    api: httpx.AsyncClient, services: Services, as_: As, chief: Headers
+) -> None:
+    path = f"{HOOKS}/reseal"
+    assert said(await api.post(path, json=WHY, headers=chief)) == {"resealed": 0}
+    await add(api, chief)
+    assert problem(await api.post(path, json=WHY, headers=as_("operator")), 403) == "scope_missing"
+    assert problem(await api.post(path, json={}, headers=chief), 400) == "request_invalid"
+    assert said(await api.post(path, json=WHY, headers=chief)) == {"resealed": 1}
+    [act] = (await services.trail.acts(Wanted(act="webhook.reseal"))).items
+    assert (act.actor, act.subject) == ("api:admin", "webhooks")
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from email import message_from_bytes, policy
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, get_args
 
 import psycopg
 import pytest
 
 from bursar.notices.model import Kind
-from bursar.programs.model import Terms
+from bursar.programs.model import AlertKind, Terms
 from tests.cli.conftest import Run, run
 from tests.cli.shop import Shop, monthly
 from tests.cli.telling import WHY, deposit
@@ -209,6 +209,23 @@ def test_what_is_due_is_made_and_sent_once(telling: Shop, mailbox: Office) -> No
     assert (act["subject"], act["actor"]) == ("delivery_1", "cli:ann")
 
 
+def test_letters_that_a_server_would_not_take_are_sent_when_it_does(
+    telling: Shop, mailbox: Office
+) -> None:
+    deposit(telling)
+    mailbox.rcpt = lambda _: "554 5.7.1 relaying denied"
+    assert telling("notices", "send").code == 1
+    mailbox.rcpt = lambda _: None
+    span = ("--since", "2020-01-01", "--until", "2090-01-01", *WHY)
+    none = telling("notices", "replay-mail", *span, "--kind", "reminder", "--json")
+    assert none.json == {"channel": "email", "replayed": 0}
+    assert telling("notices", "replay-mail", *span).out == "1 letter due again\n"
+    assert telling("notices", "send").code == 0
+    assert mailbox.to.count("mia@club.example") == 1
+    wrong = telling("notices", "replay-mail", *span, "--state", "waiting")
+    assert (wrong.code, "sent, parked, dropped" in wrong.err) == (2, True)
+
+
 def test_without_a_mail_server_it_says_so(telling: Shop) -> None:
     deposit(telling)
     done = telling("notices", "send")
@@ -354,3 +371,11 @@ def test_every_duty_of_a_worker_is_in_the_page_with_how_often() -> None:
     for name, every_s in duties:
         [row] = [line for line in rows if f"`{name}`" in line]
         assert spelled.get(every_s, "5 min") in row
+
+
+def test_every_alert_that_can_be_raised_is_in_the_page() -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "cli.md").read_text("utf-8").partition("\n## Alerts\n")[2]
+    rows = [line for line in page.partition("\n## ")[0].splitlines() if line.startswith("| `")]
+    listed = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert listed == {*get_args(AlertKind)}

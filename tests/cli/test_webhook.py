@@ -123,6 +123,15 @@ def test_what_was_made_in_a_span_is_sent_again_under_its_id(
     assert shown["attempts"] == 2
 
 
+def test_secrets_are_sealed_with_the_first_key(telling: Shop, listener: Listener) -> None:
+    secret = add(telling, listener)
+    done = telling("webhook", "reseal", *WHY)
+    assert done.out == "the secrets of 1 webhook are sealed with the first key\n"
+    assert telling("webhook", "reseal", *WHY, "--json").json == {"resealed": 1}
+    telling("webhook", "ping", "1")
+    assert verified(secret, listener)
+
+
 def test_a_webhook_is_removed_with_what_waits_for_it(telling: Shop, listener: Listener) -> None:
     add(telling, listener)
     telling("webhook", "change", "1", "--off", *WHY)

@@ -89,8 +89,10 @@ async def test_a_webhook_lives_and_what_waits_for_it_is_seen(
     assert (await client.deliveries.get(waiting.delivery_id)).delivery == waiting
     await client.deliveries.replay(waiting.delivery_id, **WHY)
     assert await client.deliveries.release("webhook", **WHY) == 0
+    assert await client.webhooks.reseal(**WHY) == 1
     first, last = datetime(2020, 1, 1, tzinfo=UTC), datetime(2090, 1, 1, tzinfo=UTC)
     assert await client.webhooks.replay(number, first, last, **WHY) == 0
+    assert await client.deliveries.replay_mail(first, last, states=["sent"], **WHY) == 0
     shown = await client.webhooks.get(number)
     off = await client.webhooks.change(number, on=False, if_match=shown.etag, **WHY)
     assert (off.on, off.why, off.kinds) == (False, "operator", ["deposit"])

@@ -8,9 +8,10 @@ import pytest
 
 from bursar.ledger import Checkpoint, Ledger
 from bursar.operation import Operation
-from bursar.platform.errors import Invalid
+from bursar.platform.errors import Invalid, Rejected, Unavailable
+from bursar.programs.duty import Duty
 from bursar.programs.service import Programs
-from bursar.programs.worker import Duty, Worker
+from bursar.programs.worker import Worker
 
 WHO = {"actor": "cli:ann", "reason": "audit"}
 Damage = Callable[[], None]
@@ -117,6 +118,48 @@ async def test_a_worker_does_its_duties_and_one_that_fails_stops_nothing(ledger:
     worker = Worker(Programs(ledger), duties=duties)
     await worker.run()
     assert done.count("fail") >= 3
+
+
+async def test_a_duty_that_keeps_failing_alerts_the_operators(ledger: Ledger) -> None:
+    programs = Programs(ledger)
+    worker: Worker
+    seen: list[int] = []
+
+    async def fail() -> None:
+        seen.append(len(await programs.alerts()))
+        if len(seen) == 5:
+            worker.stop()
+        raise (
+            Rejected("no_key", "nobody has it") if len(seen) < 4 else KeyError("a bug of private@x")
+        )
+
+    worker = Worker(programs, duties=[Duty("seal", 0.01, fail)])
+    await worker.run()
+    assert seen == [0, 0, 0, 1, 1]
+    [alert] = await programs.alerts()
+    assert (alert.kind, alert.subject, alert.times) == ("duty_failing", "seal", 3)
+    assert alert.message == "seal has failed 5 times in a row: KeyError: see the log of the worker"
+
+
+async def test_failures_count_in_a_row_and_not_while_the_database_is_away(ledger: Ledger) -> None:
+    programs = Programs(ledger)
+    worker: Worker
+    outcomes = iter("xx.xx.xx--x-")
+    alerts: list[int] = []
+
+    async def sometimes() -> None:
+        alerts.append(len(await programs.alerts()))
+        match next(outcomes, None):
+            case "x":
+                raise Rejected("no_key", "nobody has it")
+            case "-":
+                raise Unavailable("database_unavailable", "it is away")
+            case None:
+                worker.stop()
+
+    worker = Worker(programs, duties=[Duty("seal", 0.001, sometimes)])
+    await worker.run()
+    assert alerts == [0] * 11 + [1, 1]
 
 
 async def test_a_duty_under_way_is_broken_off_when_the_worker_stops(ledger: Ledger) -> None:

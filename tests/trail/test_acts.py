@@ -277,6 +277,10 @@ DEEDS: dict[str, tuple[Callable[[World], Awaitable[Any]], Deed, str, Any, dict[s
         endpoint, lambda w, one: w.endpoints.rotate(one, **ANN),
         "webhook_1", ..., {"state": "on"},
     ),
+    "webhook.reseal": (
+        endpoint, lambda w, _: w.endpoints.reseal(**ANN),
+        "webhooks", None, {"webhooks": 1},
+    ),
     "webhook.remove": (
         endpoint, lambda w, one: w.endpoints.remove(one, **ANN),
         "webhook_1", ..., {},
@@ -293,6 +297,11 @@ DEEDS: dict[str, tuple[Callable[[World], Awaitable[Any]], Deed, str, Any, dict[s
         parked,
         lambda w, _: w.deliveries.replay_range(1, _START, datetime(2199, 1, 1, tzinfo=UTC), **ANN),
         "webhook_1", None, {"deliveries": 1, "kinds": []},
+    ),
+    "delivery.replay_mail": (
+        parked_letter,
+        lambda w, _: w.deliveries.replay_mail(_START, datetime(2199, 1, 1, tzinfo=UTC), **ANN),
+        "email", None, {"deliveries": 1, "states": ["parked"]},
     ),
     "delivery.release": (
         parked_letter, lambda w, _: w.deliveries.release(Channel.EMAIL, **ANN),
@@ -545,10 +554,12 @@ AUDITED = {
     "Endpoints.add": "webhook.add",
     "Endpoints.change": "webhook.change",
     "Endpoints.rotate": "webhook.rotate",
+    "Endpoints.reseal": "webhook.reseal",
     "Endpoints.remove": "webhook.remove",
     "Notices.ping": "webhook.ping",
     "Deliveries.replay": "delivery.replay",
     "Deliveries.replay_range": "delivery.replay_range",
+    "Deliveries.replay_mail": "delivery.replay_mail",
     "Deliveries.release": "delivery.release",
     "Dispatches.pause": "dispatch.pause",
     "Dispatches.resume": "dispatch.resume",

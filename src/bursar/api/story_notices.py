@@ -126,8 +126,10 @@ OWN: Final[Mapping[str, Mapping[str, Any]]] = {
     "pauseDispatch": {"reason": "the text looks odd", "DispatchView.state": "paused"},
     "pingWebhook": {"reason": "is it there"},
     "releaseDeliveries": {"reason": "nothing was sent before the restore"},
+    "replayMail": {"reason": "the mail server was away for a week"},
     "replayDelivery": {"reason": "the app had lost it"},
     "replayWebhook": {"reason": "the app had lost a day"},
+    "resealWebhooks": {"reason": "the yearly change of the key"},
     "resumeDispatch": {"reason": "the text is right"},
     "rotateWebhook": {
         "reason": "the yearly rotation",

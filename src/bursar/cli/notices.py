@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from msgspec import UNSET, UnsetType
 
-from bursar.cli import notices_queue, notices_send, notices_texts, output
+from bursar.cli import notices_dispatches, notices_queue, notices_send, notices_texts, output
 from bursar.cli.noticing import Cursor, folded, tell_older, with_notices
 from bursar.cli.running import Limit
 from bursar.cli.session import (
@@ -148,6 +148,7 @@ def preferences(
     with_notices(where, act)
 
 
+notices_dispatches.add_to(app)
 notices_queue.add_to(app)
 app.command()(notices_send.send)
 

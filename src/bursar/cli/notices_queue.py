@@ -1,12 +1,14 @@
-"""``bursar notices``: the queue of what is sent, watched and steered (N3, N5)."""
+"""``bursar notices``: what is sent, looked at and sent again (N3, N5)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import typer
 
 from bursar.cli import output
 from bursar.cli.noticing import (
     Cursor,
+    Since,
+    Until,
     folded,
     names_of,
     number_of,
@@ -15,14 +17,13 @@ from bursar.cli.noticing import (
     with_notices,
 )
 from bursar.cli.running import Limit
-from bursar.cli.session import Actor, Holder, Json, Reason, Where, actor_or_me
+from bursar.cli.session import Actor, Holder, Json, Reason, Where, actor_or_me, instant_of
 from bursar.ledger import Ledger
-from bursar.notices.making.model import Dispatch
 from bursar.notices.model import Channel, Delivery, DeliveryState, Kind
-from bursar.notices.sending.model import WantedDeliveries
+from bursar.notices.sending.model import Ended, WantedDeliveries
+from bursar.notices.sending.service import PARKED
 from bursar.notices.service import Notices
 
-DispatchName = Annotated[str, typer.Argument(metavar="ID", help="dispatch_7, or 7.")]
 DeliveryName = Annotated[str, typer.Argument(metavar="ID", help="delivery_7, or 7.")]
 Sent = Literal["email", "webhook"]
 
@@ -30,103 +31,9 @@ Sent = Literal["email", "webhook"]
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file to a group, in the order of its help."""
     for command in (
-        dispatches, dispatch, pause, resume, cancel, deliveries, delivery, replay, release,
-        bounces, unblock,
+        deliveries, delivery, replay, replay_mail, release, bounces, unblock,
     ):  # fmt: skip
         app.command()(command)
-
-
-def dispatches(
-    limit: Limit = 20, cursor: Cursor = None, where: Where = None, as_json: Json = False
-) -> None:
-    """List what is sent of runs and ahead of periods, the newest first."""
-
-    async def ask(notices: Notices, _: Ledger) -> None:
-        page = await notices.dispatches.list(limit=limit, cursor=cursor)
-        if as_json:
-            output.emit({"items": page.items, "cursor": page.cursor})
-        elif not page.items:
-            output.say("no dispatches")
-        else:
-            rows = [
-                (
-                    str(one.dispatch_id),
-                    _of(one),
-                    one.state,
-                    f"{output.amount(one.looked, 0)} of {output.amount(one.holders, 0)}",
-                    output.amount(one.made, 0),
-                    output.amount(one.sent, 0),
-                    output.amount(one.waiting, 0),
-                    output.instant(one.started_at),
-                )
-                for one in page.items
-            ]
-            columns = ["id>", "of", "state", "looked at>", "made>", "sent>", "waiting>"]
-            output.tabulate([*columns, "since (UTC)"], rows)
-            tell_older(page.cursor)
-
-    with_notices(where, ask)
-
-
-def dispatch(name: DispatchName, where: Where = None, as_json: Json = False) -> None:
-    """Show how far a dispatch has come."""
-    number = number_of(name, "dispatch", "ID")
-
-    async def ask(notices: Notices, _: Ledger) -> None:
-        _show_dispatch(await notices.dispatches.get(number), as_json=as_json)
-
-    with_notices(where, ask)
-
-
-def pause(
-    name: DispatchName,
-    reason: Reason,
-    actor: Actor = None,
-    where: Where = None,
-    as_json: Json = False,
-) -> None:
-    """Make no more of a dispatch, and let what is made wait."""
-    number = number_of(name, "dispatch", "ID")
-
-    async def act(notices: Notices, _: Ledger) -> None:
-        done = await notices.dispatches.pause(number, actor=actor_or_me(actor), reason=reason)
-        _show_dispatch(done, as_json=as_json)
-
-    with_notices(where, act)
-
-
-def resume(
-    name: DispatchName,
-    reason: Reason,
-    actor: Actor = None,
-    where: Where = None,
-    as_json: Json = False,
-) -> None:
-    """Go on with a dispatch where it was paused."""
-    number = number_of(name, "dispatch", "ID")
-
-    async def act(notices: Notices, _: Ledger) -> None:
-        done = await notices.dispatches.resume(number, actor=actor_or_me(actor), reason=reason)
-        _show_dispatch(done, as_json=as_json)
-
-    with_notices(where, act)
-
-
-def cancel(
-    name: DispatchName,
-    reason: Reason,
-    actor: Actor = None,
-    where: Where = None,
-    as_json: Json = False,
-) -> None:
-    """End a dispatch for good; what is sent is sent, what still waits is dropped."""
-    number = number_of(name, "dispatch", "ID")
-
-    async def act(notices: Notices, _: Ledger) -> None:
-        done = await notices.dispatches.cancel(number, actor=actor_or_me(actor), reason=reason)
-        _show_dispatch(done, as_json=as_json)
-
-    with_notices(where, act)
 
 
 def deliveries(
@@ -236,6 +143,43 @@ def replay(
     with_notices(where, act)
 
 
+def replay_mail(
+    since: Since,
+    until: Until,
+    reason: Reason,
+    kind: Annotated[
+        list[Kind] | None, typer.Option("--kind", help="Only these kinds; several times. Else all.")
+    ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--state", help="What ended so: sent, parked, dropped; several times. Else parked."
+        ),
+    ] = None,
+    actor: Actor = None,
+    where: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Send letters again that were made in a span of time: those parked, without --state.
+
+    For when the mail server was away for days. They keep their ids; who has unsubscribed since is
+    sent none.
+    """
+    first, end = instant_of(since, "--since"), instant_of(until, "--until")
+    states = cast("list[Ended]", state or PARKED)  # what is none of them is refused
+
+    async def act(notices: Notices, _: Ledger) -> int:
+        return await notices.deliveries.replay_mail(
+            first, end, kinds=kind or (), states=states, actor=actor_or_me(actor), reason=reason
+        )
+
+    again = with_notices(where, act)
+    if as_json:
+        output.emit({"channel": "email", "replayed": again})
+    else:
+        output.say(f"{output.counted(again, 'letter', 'letters')} due again")
+
+
 def release(
     channel: Annotated[Sent, typer.Argument(metavar="email|webhook")],
     reason: Reason,
@@ -308,30 +252,6 @@ def unblock(
             output.say(f"{output.counted(done, 'address', 'addresses')} unblocked")
 
     with_notices(where, act)
-
-
-def _of(one: Dispatch) -> str:
-    """Say of what a dispatch is: a run, or a program's coming period."""
-    return one.run or f"{one.program} {one.period}"
-
-
-def _show_dispatch(one: Dispatch, *, as_json: bool) -> None:
-    if as_json:
-        output.emit(one)
-        return
-    done = f"{output.amount(one.looked, 0)} of {output.counted(one.holders, 'holder')}"
-    waits = f"{output.amount(one.sent, 0)} sent, {output.amount(one.waiting, 0)} waiting"
-    output.facts(
-        [
-            ("dispatch", str(one.dispatch_id)),
-            ("of", _of(one)),
-            ("state", one.state),
-            ("looked at", done),
-            ("deliveries", f"{output.amount(one.made, 0)} made, {waits}"),
-            ("since", f"{output.instant(one.started_at)} UTC"),
-            ("ended", f"{output.instant(one.ended_at)} UTC" if one.ended_at else "not yet"),
-        ]
-    )
 
 
 def _facts(one: Delivery, to: str) -> list[tuple[str, str]]:

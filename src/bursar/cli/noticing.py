@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 Cursor = Annotated[str | None, typer.Option("--cursor", help="Go on where a page ended.")]
 
+Since = Annotated[str, typer.Option("--since", metavar="INSTANT", help="Made at or after it.")]
+Until = Annotated[str, typer.Option("--until", metavar="INSTANT", help="Made before it.")]
+
 CONNECTIONS: Final = 10
 """What sending needs: eight lanes, and who looks on."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final, cast
 import typer
 
 from bursar.cli import errors, output
-from bursar.cli.noticing import folded, number_of, with_notices
+from bursar.cli.noticing import Since, Until, folded, number_of, with_notices
 from bursar.cli.session import (
     BY_HAND,
     Actor,
@@ -25,7 +25,7 @@ from bursar.notices.webhooks.address import parse_url
 from bursar.notices.webhooks.model import Endpoint, NewSecret, subject_of
 from bursar.platform.errors import Invalid
 
-app = command_group("Webhooks: add, list, change, rotate, remove, ping, replay.")
+app = command_group("Webhooks: add, list, change, rotate, reseal, remove, ping, replay.")
 
 Name = Annotated[str, typer.Argument(metavar="ID", help="webhook_7, or 7.")]
 Kinds = Annotated[
@@ -155,6 +155,22 @@ def rotate(
 
 
 @app.command()
+def reseal(reason: Reason, actor: Actor = None, where: Where = None, as_json: Json = False) -> None:
+    """Seal all secrets with the first key of BURSAR_SECRETS_KEY, so that the others may go."""
+
+    async def act(notices: Notices, _: Ledger) -> int:
+        return await notices.endpoints.reseal(actor=actor_or_me(actor), reason=reason)
+
+    done = with_notices(where, act)
+    if as_json:
+        output.emit({"resealed": done})
+    else:
+        output.say(
+            f"the secrets of {output.counted(done, 'webhook')} are sealed with the first key"
+        )
+
+
+@app.command()
 def remove(
     name: Name,
     reason: Reason,
@@ -205,8 +221,8 @@ def ping(
 @app.command()
 def replay(
     name: Name,
-    since: Annotated[str, typer.Option("--since", metavar="INSTANT", help="Made at or after it.")],
-    until: Annotated[str, typer.Option("--until", metavar="INSTANT", help="Made before it.")],
+    since: Since,
+    until: Until,
     reason: Reason,
     kind: Kinds = None,
     state: Annotated[

@@ -1,7 +1,7 @@
 """What a worker does for notices, beside the runs and never before them (N5)."""
 
 from bursar.notices.service import Notices
-from bursar.programs.worker import Duty
+from bursar.programs.duty import Duty
 
 
 def duties_of(notices: Notices) -> tuple[Duty, ...]:

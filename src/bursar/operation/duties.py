@@ -5,7 +5,7 @@ import secrets
 import socket
 
 from bursar.operation.service import Operation
-from bursar.programs.worker import Duty
+from bursar.programs.duty import Duty
 
 
 def name_worker() -> str:

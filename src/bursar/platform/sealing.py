@@ -2,7 +2,7 @@
 
 The keys are Fernet's (AES-128-CBC with HMAC-SHA256) and never in the database: whoever has a backup
 of it, or may read it, has no secret. The first key seals, all of them open, so that a key is
-replaced without a gap: put the new one first, and drop the old one when nothing is sealed with it.
+replaced without a gap: put the new one first, seal again what is kept, and drop the old one.
 
 An embedded server's key is made beside its data, in ``secrets.key``. A backup of the database has
 no key in it: keep the file as well, or what is sealed cannot be read after a restore elsewhere.
@@ -61,11 +61,14 @@ class Seal:
         try:
             return self._fernet.decrypt(sealed)
         except (InvalidToken, TypeError):
-            raise Broken(
-                "secret_unreadable",
-                "a secret is damaged, or sealed with a key that is not here; add that key to "
-                f"{VARIABLE} (an embedded server's is in {KEY_FILE})",
-            ) from None
+            raise _unreadable() from None
+
+    def again(self, sealed: bytes) -> bytes:
+        """Seal with the first key what any has sealed; raises what `open` does."""
+        try:
+            return self._fernet.rotate(sealed)
+        except (InvalidToken, TypeError):
+            raise _unreadable() from None
 
 
 def new_key() -> str:
@@ -117,6 +120,14 @@ def has_key(data_dir: Path) -> bool:
     layout = layout_of(data_dir)
     with disk_errors(layout.root):
         return (layout.root / KEY_FILE).exists()
+
+
+def _unreadable() -> Broken:
+    return Broken(
+        "secret_unreadable",
+        "a secret is damaged, or sealed with a key that is not here; add that key to "
+        f"{VARIABLE} (an embedded server's is in {KEY_FILE})",
+    )
 
 
 def _malformed(what: str) -> Invalid:

@@ -268,6 +268,29 @@ AS_ALL: Final = Override()
 """Nothing is set for this holder alone."""
 
 
+AlertKind = Literal[
+    "approval_needed",
+    "awards_failing",
+    "day_ceiling",
+    "deliveries_parked",
+    "dispatch_stuck",
+    "duty_failing",
+    "failures_of_the_day",
+    "mail_server",
+    "program_not_planned",
+    "reminders_failing",
+    "run_broken",
+    "run_ceiling",
+    "run_failing",
+    "run_overflow",
+    "template_error",
+    "verify_failed",
+    "webhook_forbidden",
+    "webhook_gone",
+    "webhook_secret",
+]
+
+
 class Alert(msgspec.Struct, frozen=True):
     """A matter for the operators; raised ``times`` times until resolved (P8)."""
 

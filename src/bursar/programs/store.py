@@ -13,6 +13,7 @@ from bursar.platform.database import Connection, fetch
 from bursar.platform.sql import Queries
 from bursar.programs.model import (
     Alert,
+    AlertKind,
     InForce,
     Outage,
     Override,
@@ -221,7 +222,7 @@ async def set_override(
     await _all(connection, "set_override", key | values)
 
 
-async def raise_alert(connection: Connection, kind: str, subject: str, message: str) -> None:
+async def raise_alert(connection: Connection, kind: AlertKind, subject: str, message: str) -> None:
     """Tell the operators of a matter; while it is open, once (P8)."""
     values = {"kind": kind, "subject": subject, "message": message}
     await _all(connection, "raise_alert", values)

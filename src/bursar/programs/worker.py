@@ -8,14 +8,15 @@ and are broken off when the worker stops: a duty is something that can be taken 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final
 
 import structlog
 
 from bursar.platform.ending import end
-from bursar.platform.errors import BursarError, Unavailable
+from bursar.platform.errors import Unavailable
+from bursar.programs.duty import Duty, keep
 from bursar.programs.runs.execute import LANES
 from bursar.programs.service import Programs
 
@@ -27,14 +28,6 @@ _WIND_UP_S: Final = 15.0
 """A duty has so long to end in its own way."""
 
 _log: Final = structlog.get_logger("bursar.worker")
-
-
-class Duty(NamedTuple):
-    """Something to do again and again, ``every_s`` seconds after it was last done."""
-
-    name: str
-    every_s: float
-    do: Callable[[], Awaitable[object]]
 
 
 class Worker:
@@ -62,7 +55,8 @@ class Worker:
 
     async def run(self) -> None:
         """Work until stopped; a database that is away is waited for."""
-        beside = [asyncio.create_task(self._keep(duty)) for duty in self._duties]
+        database = self._programs.ledger.database
+        beside = [asyncio.create_task(keep(duty, database, self._stop)) for duty in self._duties]
         try:
             await self._pay()
         finally:
@@ -101,15 +95,3 @@ class Worker:
             if self._stop.is_set():
                 break
         return report.more
-
-    async def _keep(self, duty: Duty) -> None:
-        """Do a duty until stopped; one that fails keeps nobody from being paid, and comes again."""
-        while not self._stop.is_set():
-            try:
-                await duty.do()
-            except BursarError as error:
-                _log.warning("duty", duty=duty.name, code=error.code, message=error.message)
-            except Exception:
-                _log.exception("duty", duty=duty.name)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), duty.every_s)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from bursar.notices.model import Channel, DeliveryState, Kind, Outcome
-from bursar.notices.sending import store
+from bursar.notices.sending import store, store_steering
 from bursar.notices.sending.backoff import MOST_TRIES, Verdict, judge
 from bursar.notices.sending.model import Claimed, GivenUp
 from bursar.platform.database import Database
@@ -184,7 +184,7 @@ async def test_what_was_sent_before_a_replay_does_not_end_it(
     [other] = (await claim(pool)).claims
     await finish(pool, other, Outcome(outcome="refused"))
     async with pool.transaction() as connection:
-        await store.replay(connection, late.delivery.delivery_id)
+        await store_steering.replay(connection, late.delivery.delivery_id)
     await finish(pool, late, SENT)
     assert look(owner, "state, tries") == [("waiting", 0)]
     [again] = (await claim(pool)).claims

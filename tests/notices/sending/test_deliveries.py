@@ -301,6 +301,73 @@ async def test_an_endpoint_is_sent_again_what_was_made_for_it_in_a_span(
     assert after["since"] == since.isoformat()
 
 
+@pytest.fixture
+async def letters(pool: Database, owner: psycopg.Connection) -> datetime:
+    """An hour a letter, of each state, to a person and to an operator; from when on."""
+    await add(pool, mail("sent"))
+    await send(pool)
+    await add(pool, mail("parked"), mail("ops", holder_id=None, address="ops@club.example"))
+    await add(pool, mail("soon", kind=Kind.REMINDER))
+    await send(pool, EMAIL, Outcome(outcome="refused"))
+    await add(pool, mail("waiting"), hook(1, "hook", parked_note="restored"))
+    start = datetime(2026, 5, 1, tzinfo=UTC)
+    owner.execute(
+        "update bursar.deliveries set made_at = %s + make_interval(hours => delivery_id::int - 1),"
+        " due_at = now() + '1 hour', happened_at = '2020-01-01'",
+        (start,),
+    )
+    return start
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "how", "facts"),
+    [
+        (0, 10, {}, {"parked", "ops", "soon"}),
+        (1, 3, {}, {"parked", "ops"}),
+        (0, 10, {"kinds": [Kind.REMINDER]}, {"soon"}),
+        (0, 10, {"states": ["sent"]}, {"sent"}),
+        (0, 10, {"states": ["sent", "parked"], "kinds": [Kind.DEPOSIT]}, {"sent", "parked", "ops"}),
+    ],
+)
+async def test_the_letters_of_a_span_are_sent_again_those_that_were_parked_unless_told(
+    pool: Database,
+    deliveries: Deliveries,
+    letters: datetime,
+    first: int,
+    last: int,
+    how: dict[str, Any],
+    facts: set[str],
+) -> None:
+    since, until = (letters + timedelta(hours=n) for n in (first, last))
+    assert await deliveries.replay_mail(since, until, **how, **ANN) == len(facts)
+    assert {*(await send(pool)).facts()} == facts
+    [(act, subject, _, after)] = await acts(pool)
+    assert (act, subject, after["deliveries"]) == ("delivery.replay_mail", "email", len(facts))
+    later = letters + timedelta(days=9)
+    assert await deliveries.replay_mail(later, later + timedelta(1), **ANN) == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"since": FAR_AHEAD}, "delivery_span"),
+        ({"until": datetime(2090, 1, 1)}, "delivery_span"),  # noqa: DTZ001 - it is what is wrong
+        ({"states": ["waiting"]}, "delivery_states"),
+        ({"states": []}, "delivery_states"),
+        ({"reason": ""}, "posting_voice"),
+    ],
+)
+@pytest.mark.usefixtures("letters")
+async def test_letters_of_a_span_that_is_wrong_stay_where_they_are(
+    pool: Database, deliveries: Deliveries, asked: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(BursarError) as refused:
+        await deliveries.replay_mail(**{"since": LONG_AGO, "until": FAR_AHEAD} | ANN | asked)
+    assert refused.value.code == code
+    assert await acts(pool) == []
+    assert (await send(pool)).facts() == []
+
+
 async def test_a_span_in_which_there_is_nothing_leaves_no_act(
     pool: Database, deliveries: Deliveries, span: datetime
 ) -> None:

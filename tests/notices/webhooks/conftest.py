@@ -116,8 +116,13 @@ async def ledger(database: Any) -> AsyncIterator[Ledger]:
 
 
 @pytest.fixture
-def seal() -> Seal:
-    return Seal((new_key(),))
+def key() -> str:
+    return new_key()
+
+
+@pytest.fixture
+def seal(key: str) -> Seal:
+    return Seal((key,))
 
 
 @pytest.fixture

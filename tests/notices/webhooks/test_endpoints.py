@@ -220,6 +220,40 @@ async def test_with_another_key_an_old_secret_cannot_be_kept_but_can_be_replaced
     assert (await stranger.rotate(made.endpoint_id, 0, **WHO)).secret
 
 
+async def test_secrets_are_sealed_anew_and_stay_what_they_are(
+    endpoints: Endpoints, ledger: Ledger, seal: Seal, key: str
+) -> None:
+    made = await endpoints.add(URL, **WHO)
+    turned = await endpoints.rotate(made.endpoint.endpoint_id, 48, **WHO)
+    gone = await endpoints.add(URL + "/other", **WHO)
+    await endpoints.remove(gone.endpoint.endpoint_id, **WHO)
+    new = new_key()
+    both = Endpoints(ledger.database, Seal((new, key)))
+    assert await both.reseal(**WHO) == 1
+    sealed = "select secret, old_secret from bursar.webhook_endpoints where removed_at is null"
+    [row] = await rows(ledger, sealed)
+    alone = Seal((new,))
+    assert [alone.open(bytes(one)).decode() for one in row] == [turned.secret, made.secret]
+    with pytest.raises(Broken):
+        seal.open(bytes(row[0]))
+    assert await both.get(made.endpoint.endpoint_id) == turned.endpoint, "nobody notices"
+    assert await Endpoints(ledger.database, alone).reseal(**WHO) == 1
+
+
+async def test_a_secret_that_cannot_be_read_leaves_all_as_they_are(
+    endpoints: Endpoints, ledger: Ledger, key: str
+) -> None:
+    await endpoints.add(URL, **WHO)
+    stranger = Seal((new_key(),))
+    await Endpoints(ledger.database, stranger).add(URL + "/other", **WHO)
+    sealed = "select secret, old_secret from bursar.webhook_endpoints order by endpoint_id"
+    before = await rows(ledger, sealed)
+    with pytest.raises(Broken, match=r"^webhook_2: a secret is damaged") as caught:
+        await Endpoints(ledger.database, Seal((new_key(), key))).reseal(**WHO)
+    assert (caught.value.code, caught.value.fields["endpoint"]) == ("secret_unreadable", 2)
+    assert await rows(ledger, sealed) == before
+
+
 async def _deliveries(ledger: Ledger, endpoint: Endpoint, count: int, first: int) -> None:
     async with ledger.database.connection() as connection:
         await connection.execute(

@@ -19,6 +19,7 @@ from bursar.api.wire.notices_sending import (
     DispatchPage,
     DispatchView,
     Released,
+    ReplayOfMail,
     SentBy,
     bounce_view,
     delivery_view,
@@ -26,6 +27,7 @@ from bursar.api.wire.notices_sending import (
     dispatch_view,
     holders_in,
 )
+from bursar.api.wire.notices_webhooks import Replayed
 from bursar.api.wire.text import Because, QueryWord
 from bursar.notices.model import Channel, DeliveryState, Kind
 from bursar.notices.sending.model import WantedDeliveries
@@ -78,6 +80,24 @@ async def replay_delivery(request: Call, delivery: int, data: Because) -> None:
     await request.services.notices.deliveries.replay(
         known(delivery), actor=request.caller.actor, reason=data.reason
     )
+
+
+@post("/v1/deliveries/replay", opt={"scopes": OPERATORS}, tags=["Deliveries"], status_code=200)
+async def replay_mail(request: Call, data: ReplayOfMail) -> Replayed:
+    """Send the letters again that were made in a span of time, with the same ids.
+
+    Without `states` those that were parked, as they are after days without a mail server. Who has
+    unsubscribed since is sent none.
+    """
+    replayed = await request.services.notices.deliveries.replay_mail(
+        data.since,
+        data.until,
+        kinds=[Kind(kind) for kind in data.kinds],
+        states=data.states,
+        actor=request.caller.actor,
+        reason=data.reason,
+    )
+    return Replayed(replayed=replayed)
 
 
 @post("/v1/deliveries/release", opt={"scopes": OPERATORS}, tags=["Deliveries"], status_code=200)
@@ -145,6 +165,7 @@ ROUTES: Final[list[BaseRouteHandler]] = [
     list_deliveries,
     show_delivery,
     replay_delivery,
+    replay_mail,
     release_deliveries,
     list_dispatches,
     show_dispatch,

@@ -13,6 +13,7 @@ from bursar.api.wire.notices_webhooks import (
     PingAnswer,
     Replayed,
     ReplayOf,
+    Resealed,
     SecretRotation,
     WebhookFields,
     WebhookList,
@@ -97,6 +98,18 @@ async def rotate_webhook(request: Call, webhook: int, data: SecretRotation) -> W
     return webhook_made(made, request.caller)
 
 
+@post("/v1/webhooks/reseal", opt={"scopes": ADMINS}, tags=["Webhooks"], status_code=200)
+async def reseal_webhooks(request: Call, data: Because) -> Resealed:
+    """Seal all secrets with the first of the keys; they stay what they are.
+
+    Then the keys after it may go. If one cannot be read, none is changed.
+    """
+    resealed = await request.services.notices.endpoints.reseal(
+        actor=request.caller.actor, reason=data.reason
+    )
+    return Resealed(resealed=resealed)
+
+
 @post(_WEBHOOK + "/ping", opt={"scopes": OPERATORS}, tags=["Webhooks"], status_code=200)
 async def ping_webhook(request: Call, webhook: int, data: Because) -> PingAnswer:
     """Send a `ping` at once, also to one that is off, and tell what it answered within 15 s."""
@@ -133,6 +146,7 @@ ROUTES: Final[list[BaseRouteHandler]] = [
     change_webhook,
     remove_webhook,
     rotate_webhook,
+    reseal_webhooks,
     ping_webhook,
     replay_webhook,
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -11,7 +11,8 @@ from bursar.api.wire.text import Reason
 from bursar.notices.mail.model import Bounce
 from bursar.notices.making.model import Dispatch, DispatchState
 from bursar.notices.model import Attempt, Delivery, DeliveryState
-from bursar.notices.sending.model import DeliveryDetail
+from bursar.notices.sending.model import DeliveryDetail, Ended
+from bursar.notices.sending.service import PARKED
 
 SentBy = Literal["email", "webhook"]
 Names = Mapping[int, str]
@@ -57,6 +58,19 @@ class DeliveryWhole(msgspec.Struct, frozen=True, kw_only=True):
     delivery: DeliveryView
     data: dict[str, Any]
     attempts: list[Attempt]
+
+
+class ReplayOfMail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which letters are to be sent again: those made from ``since`` to before ``until``.
+
+    No kinds are all kinds; without ``states`` those that were parked. What waits is left as it is.
+    """
+
+    since: datetime
+    until: datetime
+    kinds: list[NoticeKind] = []
+    states: Annotated[tuple[Ended, ...], msgspec.Meta(min_length=1)] = PARKED
+    reason: Reason
 
 
 class ChannelRelease(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -77,6 +77,12 @@ class SecretRotation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     reason: Reason
 
 
+class Resealed(msgspec.Struct, frozen=True, kw_only=True):
+    """Of how many webhooks the secrets are sealed with the first key now."""
+
+    resealed: int
+
+
 class WebhookRemoved(msgspec.Struct, frozen=True, kw_only=True):
     """How many deliveries waited for it, and are dropped."""
 

@@ -166,6 +166,12 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     replayed: int
 
 
+class Resealed(msgspec.Struct, frozen=True, kw_only=True):
+    """Of how many webhooks the secrets are sealed anew."""
+
+    resealed: int
+
+
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One notice on its way to one place; ``waiting``, ``sent``, ``parked`` or ``dropped``."""
 

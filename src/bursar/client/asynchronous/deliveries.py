@@ -1,6 +1,16 @@
 """E-mail and webhooks on their way."""
 
-from bursar.client.answers.notices import Delivery, DeliveryDetail, Dispatch, Released
+from collections.abc import Sequence
+from datetime import datetime
+
+from bursar.client.answers.notices import (
+    Delivery,
+    DeliveryDetail,
+    Dispatch,
+    Released,
+    Replayed,
+)
+from bursar.client.asking import said
 from bursar.client.asynchronous.connection import Connection
 from bursar.client.asynchronous.pages import PAGE_SIZE, Pages
 
@@ -46,6 +56,23 @@ class DeliveryCalls:
         """Send a delivery now, again if it was sent."""
         path = ("deliveries", delivery_id, "replay")
         await self._connection.post(type(None), *path, body={"reason": reason}, safe=False)
+
+    async def replay_mail(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        reason: str,
+        kinds: Sequence[str] = (),
+        states: Sequence[str] | None = None,
+    ) -> int:
+        """Send letters again that were made from ``since`` to before ``until``; how many.
+
+        ``states`` are some of ``sent``, ``parked`` and ``dropped``; those parked without.
+        """
+        body = said(since=since, until=until, kinds=kinds, states=states, reason=reason)
+        path = ("deliveries", "replay")
+        return (await self._connection.post(Replayed, *path, body=body, safe=False)).replayed
 
     async def release(self, channel: str, *, reason: str) -> int:
         """Send what a restore has parked on a channel, ``email`` or ``webhook``; how many."""

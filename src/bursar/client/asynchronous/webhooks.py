@@ -8,6 +8,7 @@ from bursar.client.answers.notices import (
     Pinged,
     Removed,
     Replayed,
+    Resealed,
     Webhook,
     Webhooks,
 )
@@ -69,6 +70,12 @@ class WebhookCalls:
         body = {"overlap_hours": overlap_hours, "reason": reason}
         path = ("webhooks", webhook_id, "rotate")
         return await self._connection.post(NewWebhook, *path, body=body, safe=False)
+
+    async def reseal(self, *, reason: str) -> int:
+        """Seal all secrets with the first of the server's keys; of how many webhooks."""
+        path = ("webhooks", "reseal")
+        answer = await self._connection.post(Resealed, *path, body={"reason": reason}, safe=False)
+        return answer.resealed
 
     async def ping(self, webhook_id: int, *, reason: str) -> Pinged:
         """Send a ping at once, and tell what was answered; that may take 15 seconds."""

@@ -26,6 +26,7 @@ from bursar.notices.mail.unsubscribe import Unsubscribing
 from bursar.notices.model import Channel, Delivery, Kind, NoticeSettings, Outcome
 from bursar.platform.errors import Invalid, Missing
 from bursar.platform.smtp_url import server_of
+from bursar.programs.model import AlertKind
 from bursar.programs.store import raise_alert
 
 _DETAIL: Final = 300
@@ -182,6 +183,6 @@ class MailCarrier:
             return None
         return None if holder.erased_at is not None else holder
 
-    async def _alert(self, kind: str, subject: str, message: str) -> None:
+    async def _alert(self, kind: AlertKind, subject: str, message: str) -> None:
         async with self._ledger.database.transaction() as connection:
             await raise_alert(connection, kind, subject, message[:_DETAIL])

@@ -21,7 +21,7 @@ from bursar.platform.errors import BursarError, Conflict, Missing, Unavailable
 from bursar.platform.pages import check_limit, place_of
 from bursar.platform.voice import check_voice
 from bursar.programs.library import Library
-from bursar.programs.model import InForce
+from bursar.programs.model import AlertKind, InForce
 from bursar.programs.store import raise_alert, read_programs
 from bursar.programs.switches import Switches
 from bursar.trail import record
@@ -150,7 +150,7 @@ class Maker:
             subject = f"dispatch_{stuck.dispatch_id}"
             await raise_alert(connection, "dispatch_stuck", subject, said[:500])
 
-    async def _alert(self, kind: str, subject: str, message: str) -> None:
+    async def _alert(self, kind: AlertKind, subject: str, message: str) -> None:
         async with self._database.connection() as connection:
             await raise_alert(connection, kind, subject, message[:500])
 

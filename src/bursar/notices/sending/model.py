@@ -87,6 +87,18 @@ class WantedDeliveries(msgspec.Struct, frozen=True, kw_only=True):
     holder_id: int | None = None
 
 
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """What was put into the queue from ``since`` to before ``until`` and has ended.
+
+    Of those ``kinds`` and ``states``; no kind is every kind. Both are in order, each there once.
+    """
+
+    since: datetime
+    until: datetime
+    kinds: tuple[Kind, ...]
+    states: tuple[Ended, ...]
+
+
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
     """How a channel's queue stands; ``waiting`` and ``parked`` are counted to `COUNTED_TO`.
 

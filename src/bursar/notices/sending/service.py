@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from bursar.notices.model import Channel, Delivery, Kind
-from bursar.notices.sending import store
-from bursar.notices.sending.model import DeliveryDetail, Ended, Queue, WantedDeliveries
+from bursar.notices.sending import store, store_steering
+from bursar.notices.sending.model import DeliveryDetail, Ended, Queue, Span, WantedDeliveries
 from bursar.platform.database import Connection, Database
 from bursar.platform.errors import Conflict, Invalid, Missing, Rejected
 from bursar.platform.pages import Page, check_limit, place_of
@@ -17,6 +17,7 @@ _NEWEST: Final = 2**63 - 1
 _LARGEST_INT4: Final = 2**31 - 1
 _SLICE: Final = 10_000
 ENDED: Final[tuple[Ended, ...]] = ("sent", "parked", "dropped")
+PARKED: Final[tuple[Ended, ...]] = ("parked",)
 
 
 class Deliveries:
@@ -67,7 +68,7 @@ class Deliveries:
         """
         check_voice(actor, reason)
         async with self._database.transaction() as connection:
-            found = await store.lock(connection, _known(delivery_id))
+            found = await store_steering.lock(connection, _known(delivery_id))
             if found is None:
                 raise _unknown(delivery_id)
             if found.under_way:
@@ -82,7 +83,7 @@ class Deliveries:
                     f"the endpoint of delivery {delivery_id} has been removed",
                     delivery=delivery_id,
                 )
-            await store.replay(connection, delivery_id)
+            await store_steering.replay(connection, delivery_id)
             await record(
                 connection,
                 actor=actor,
@@ -110,21 +111,14 @@ class Deliveries:
         is. All of it in one transaction; returns how many.
         """
         check_voice(actor, reason)
-        _check_span(since, until)
-        if not states or not set(states) <= set(ENDED):
-            raise Invalid(
-                "delivery_states", f"states are some of {', '.join(ENDED)}", states=[*states]
-            )
+        span = _span(since, until, kinds, states)
         async with self._database.transaction() as connection:
             there = 0 < endpoint_id <= _LARGEST_INT4
-            if not there or not await store.is_endpoint(connection, endpoint_id):
+            if not there or not await store_steering.is_endpoint(connection, endpoint_id):
                 raise Missing(
                     "webhook_unknown", f"there is no webhook {endpoint_id}", endpoint=endpoint_id
                 )
-            chosen = sorted(set(kinds))
-            again = await store.replay_range(
-                connection, endpoint_id, since, until, chosen, sorted(set(states))
-            )
+            again = await store_steering.replay_range(connection, endpoint_id, span)
             if again:
                 await record(
                     connection,
@@ -132,13 +126,37 @@ class Deliveries:
                     act="delivery.replay_range",
                     subject=f"webhook_{endpoint_id}",
                     reason=reason,
-                    after={
-                        "deliveries": again,
-                        "since": since.isoformat(),
-                        "until": until.isoformat(),
-                        "kinds": chosen,
-                        "states": sorted(set(states)),
-                    },
+                    after=_replayed(span, again),
+                )
+            return again
+
+    async def replay_mail(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        kinds: Collection[Kind] = (),
+        states: Collection[Ended] = PARKED,
+        actor: str,
+        reason: str,
+    ) -> int:
+        """Send the letters that were made in a span again, as `replay_range` does.
+
+        Without other ``states`` those that were parked: what a mail server would not take for too
+        long. Who has unsubscribed since, or has no address that takes letters, is sent none.
+        """
+        check_voice(actor, reason)
+        span = _span(since, until, kinds, states)
+        async with self._database.transaction() as connection:
+            again = await store_steering.replay_mail(connection, span)
+            if again:
+                await record(
+                    connection,
+                    actor=actor,
+                    act="delivery.replay_mail",
+                    subject=Channel.EMAIL.value,
+                    reason=reason,
+                    after=_replayed(span, again),
                 )
             return again
 
@@ -149,7 +167,7 @@ class Deliveries:
         """
         check_voice(actor, reason)
         async with self._database.transaction() as connection:
-            again = await store.release(connection, channel, store.RESTORED)
+            again = await store_steering.release(connection, channel, store.RESTORED)
             if again:
                 await record(
                     connection,
@@ -191,6 +209,23 @@ def _unknown(delivery_id: int) -> Missing:
     return Missing("delivery_unknown", f"there is no delivery {delivery_id}", delivery=delivery_id)
 
 
-def _check_span(since: datetime, until: datetime) -> None:
+def _span(
+    since: datetime, until: datetime, kinds: Collection[Kind], states: Collection[Ended]
+) -> Span:
     if since.tzinfo is None or until.tzinfo is None or since >= until:
         raise Invalid("delivery_span", "a span is from one instant with a zone to a later one")
+    if not states or not set(states) <= set(ENDED):
+        raise Invalid("delivery_states", f"states are some of {', '.join(ENDED)}", states=[*states])
+    return Span(
+        since=since, until=until, kinds=tuple(sorted({*kinds})), states=tuple(sorted({*states}))
+    )
+
+
+def _replayed(span: Span, again: int) -> dict[str, object]:
+    return {
+        "deliveries": again,
+        "since": span.since.isoformat(),
+        "until": span.until.isoformat(),
+        "kinds": span.kinds,
+        "states": span.states,
+    }

@@ -26,7 +26,6 @@ from bursar.notices.sending.model import (
     GivenUp,
     NewDelivery,
     Queue,
-    Standing,
     WantedDeliveries,
 )
 from bursar.platform.arrays import instants, int4s, int8s, texts
@@ -196,46 +195,6 @@ async def read_attempts(connection: Connection, delivery_id: int) -> tuple[Attem
     rows = await _all(connection, "read_attempts", {"delivery_id": Int8(delivery_id)})
     names = Attempt.__struct_fields__
     return tuple(Attempt(**dict(zip(names, row, strict=True))) for row in rows)
-
-
-async def lock(connection: Connection, delivery_id: int) -> Standing | None:
-    """Hold a delivery until the transaction ends."""
-    rows = await _all(connection, "lock_delivery", {"delivery_id": Int8(delivery_id)})
-    return Standing(DeliveryState(rows[0][0]), *rows[0][1:]) if rows else None
-
-
-async def replay(connection: Connection, delivery_id: int) -> None:
-    """Let a delivery be sent now, with all its tries."""
-    await _all(connection, "replay_delivery", {"delivery_id": Int8(delivery_id)})
-
-
-async def is_endpoint(connection: Connection, endpoint_id: int) -> bool:
-    """Tell whether there is such an endpoint."""
-    return bool(await _all(connection, "endpoint_is_there", {"endpoint_id": Int4(endpoint_id)}))
-
-
-async def replay_range(
-    connection: Connection,
-    endpoint_id: int,
-    since: datetime,
-    until: datetime,
-    kinds: Sequence[Kind],
-    states: Sequence[str],
-) -> int:
-    """Let what was made from ``since`` to before ``until`` be sent again; returns how many."""
-    values = {
-        "endpoint_id": Int4(endpoint_id),
-        "since": since,
-        "until": until,
-        "kinds": texts([kind.value for kind in kinds]) if kinds else None,
-        "states": texts([*states]),
-    }
-    return await _count(connection, "replay_range", values)
-
-
-async def release(connection: Connection, channel: Channel, note: str) -> int:
-    """Let what is parked under a note be sent; returns how many."""
-    return await _count(connection, "release_parked", {"channel": channel.value, "note": note})
 
 
 async def read_queues(connection: Connection) -> tuple[Queue, ...]:

@@ -42,6 +42,19 @@ update bursar.webhook_endpoints
        changed_at = %(now)s
  where endpoint_id = %(endpoint_id)s;
 
+-- name: read_sealed
+-- The sealed secrets of all endpoints, those included that still sign beside a newer one.
+select endpoint_id, secret, old_secret
+  from bursar.webhook_endpoints
+ where removed_at is null
+ order by endpoint_id;
+
+-- name: write_sealed
+-- The same secrets under another key.
+update bursar.webhook_endpoints
+   set secret = %(secret)s, old_secret = %(old_secret)s
+ where endpoint_id = %(endpoint_id)s;
+
 -- name: remove_endpoint
 -- End an endpoint for good, and forget its secrets.
 update bursar.webhook_endpoints

@@ -17,10 +17,11 @@ from bursar.notices.webhooks.model import (
     EndpointState,
     NewSecret,
     mark_of,
+    subject_of,
 )
 from bursar.notices.webhooks.signing import RANDOM_BYTES, spell
 from bursar.platform.database import Connection, Database
-from bursar.platform.errors import Conflict, Missing, Rejected
+from bursar.platform.errors import Broken, Conflict, Missing, Rejected
 from bursar.platform.sealing import Seal
 from bursar.platform.voice import check_voice
 
@@ -161,6 +162,38 @@ class Endpoints:
             after = await _endpoint(connection, endpoint_id)
             await _record(connection, actor, "webhook.rotate", reason, before=before, after=after)
         return NewSecret(after, secret)
+
+    async def reseal(self, *, actor: str, reason: str) -> int:
+        """Seal every secret with the first key, so that the keys after it may go; returns how many.
+
+        The secrets stay what they are, and nobody who is told notices. All or none: raises `Broken`
+        ``secret_unreadable``, naming the endpoint, where a key is not here any more.
+        """
+        check_voice(actor, reason)
+        async with self._database.transaction() as connection:
+            await store.begin_change(connection)
+            sealed = await store.read_sealed(connection)
+            for endpoint_id, secret, old in sealed:
+                try:
+                    again = self._seal.again(secret)
+                    old_again = None if old is None else self._seal.again(old)
+                except Broken as error:
+                    raise Broken(
+                        error.code,
+                        f"{subject_of(endpoint_id)}: {error.message}",
+                        endpoint=endpoint_id,
+                    ) from None
+                await store.write_sealed(connection, endpoint_id, again, old_again)
+            if sealed:
+                await trail.record(
+                    connection,
+                    actor=actor,
+                    act="webhook.reseal",
+                    subject="webhooks",
+                    reason=reason,
+                    after={"webhooks": len(sealed)},
+                )
+            return len(sealed)
 
     async def remove(self, endpoint_id: int, *, actor: str, reason: str) -> int:
         """Remove an endpoint for good; what waits for it is dropped. Returns how many that were.

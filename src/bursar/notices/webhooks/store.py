@@ -97,6 +97,20 @@ async def replace_secret(
     await _all(connection, "replace_secret", values)
 
 
+async def read_sealed(connection: Connection) -> list[tuple[EndpointId, bytes, bytes | None]]:
+    """Read what is sealed of each endpoint: its secret, and the one before if it is kept."""
+    rows = await _all(connection, "read_sealed")
+    return [(EndpointId(row[0]), bytes(row[1]), row[2] and bytes(row[2])) for row in rows]
+
+
+async def write_sealed(
+    connection: Connection, endpoint_id: EndpointId, secret: bytes, old: bytes | None
+) -> None:
+    """Write an endpoint's secrets as they are sealed now."""
+    values = {"endpoint_id": Int4(endpoint_id), "secret": secret, "old_secret": old}
+    await _all(connection, "write_sealed", values)
+
+
 async def remove_endpoint(connection: Connection, endpoint_id: EndpointId, now: datetime) -> None:
     """End an endpoint; its row stays, for its deliveries name it."""
     await _all(connection, "remove_endpoint", {"endpoint_id": Int4(endpoint_id), "now": now})

@@ -16,6 +16,7 @@ from bursar.platform.errors import BursarError, Unavailable
 from bursar.programs.judge import Judge, Rules
 from bursar.programs.library import Compiled, Library
 from bursar.programs.model import (
+    AlertKind,
     Amount,
     Once,
     Program,
@@ -46,7 +47,7 @@ _log: Final = structlog.get_logger("bursar.programs")
 class Halted(Exception):
     """The chunk must not be given as it stands: the run pauses and the operators are told."""
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, kind: AlertKind, message: str) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
