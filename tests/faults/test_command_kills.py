@@ -55,13 +55,10 @@ def test_what_the_command_tells_is_told_through_kills_at_any_moment(
             asyncio.run(told.listen(database.url, settings, hook))
             with Commands(environ_of(database.url, settings), log) as commands:
                 kills = Kills(owner, commands, random)
+                set_clock(owner, *DAYS)
                 with told.App(database.url, settings, seed, PEOPLE) as app:
-                    set_clock(owner, *DAYS)
-                    for number in range(1, KILLS + 1):
-                        if number % 2:
-                            kills.after(number, random.uniform(0, _LIVES_S))
-                        else:
-                            kills.one(number)
+                    some(kills, random, range(KILLS // 2))
+                some(kills, random, range(KILLS // 2, KILLS))
                 kills.let_them_finish()
                 while kills.replay_parked(database.url, settings):
                     kills.let_them_finish()
@@ -78,6 +75,15 @@ def test_what_the_command_tells_is_told_through_kills_at_any_moment(
     assert sound
     assert sum(kills.cut_off.values()) >= KILLS // 2
     assert "Traceback" not in log.read_text()
+
+
+def some(kills: Kills, random: Random, numbers: range) -> None:
+    """Kill at any moment, and at work, in turn."""
+    for number in numbers:
+        if number % 2:
+            kills.after(number, random.uniform(0, _LIVES_S))
+        else:
+            kills.one(number)
 
 
 def environ_of(url: str, settings: Settings) -> dict[str, str]:
