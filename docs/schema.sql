@@ -340,7 +340,7 @@ WITH (fillfactor='70');
 
 CREATE TABLE bursar.inboxes (
     holder_id bigint NOT NULL,
-    exclusions integer DEFAULT 0 NOT NULL
+    exclusions bigint DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='80');
 

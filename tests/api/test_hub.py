@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 
 import pytest
 import structlog
@@ -118,6 +119,29 @@ async def test_nobody_who_listens_costs_no_query(inbox: Tips, hub: Hub) -> None:
     inbox.tip[1] = (1,)
     await looks(inbox)
     assert again.told == 1
+
+
+async def test_a_look_that_swallows_the_word_that_it_is_to_end_is_the_last(
+    inbox: Tips, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a wait of Python 3.11 may, when the answer comes at the same instant."""
+    looking, answered = asyncio.Event(), asyncio.Event()
+
+    async def tips(_: Sequence[int]) -> dict[int, Tip]:
+        looking.set()
+        with suppress(asyncio.CancelledError):
+            await answered.wait()
+        return {}
+
+    monkeypatch.setattr(inbox, "tips", tips)
+    before = asyncio.all_tasks()
+    ear = Ear(hub, 1)
+    await looking.wait()
+    assert len(asyncio.all_tasks() - before) == 1
+    hub.leave(ear.listener)
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+    assert asyncio.all_tasks() - before == set()
 
 
 async def test_holders_are_asked_for_together_a_thousand_at_most(inbox: Tips, hub: Hub) -> None:

@@ -21,6 +21,7 @@ from bursar.notices.model import InboxNotice
 from bursar.platform.sealing import new_key
 from bursar.platform.settings import Settings
 from tests.faults import told
+from tests.faults.commands import Commands
 from tests.faults.crew import Crew, wait_for
 from tests.faults.economy import name_of, set_clock
 from tests.faults.strangers import NOBODY, Machine, Machines, PostOffice
@@ -57,7 +58,7 @@ select not exists (select from bursar.runs where state in ('waiting', 'running',
    and (select paid_until > bursar.now() from bursar.programs)
 """
 _PARKED = "select delivery_id from bursar.deliveries where state = 'parked'"
-_DELIVERIES = """
+DELIVERIES = """
 select d.delivery_id, d.channel, d.endpoint_id, d.notice_id::text, d.state, d.address,
        coalesce(substr(i.external_id, 2)::int, 0)
   from bursar.deliveries d
@@ -70,7 +71,7 @@ say: Final = partial(print, flush=True)
 class Kills:
     """Kills all workers at once, again and again, and knows what they had under way."""
 
-    def __init__(self, owner: psycopg.Connection, crew: Crew, random: Random) -> None:
+    def __init__(self, owner: psycopg.Connection, crew: Crew | Commands, random: Random) -> None:
         self.cut_off: Counter[int] = Counter()
         """how often each delivery was under way when its worker was killed"""
         self._owner = owner
@@ -85,9 +86,14 @@ class Kills:
         """Let them work for a while and kill them; what they had under way is due at once."""
         self._start()
         wait_for(lambda: self.ask(_UNDER_WAY), "something under way")
-        time.sleep(self._random.uniform(0, 1.5))
+        self.after(number, self._random.uniform(0, 1.5))
+
+    def after(self, number: int, seconds: float) -> None:
+        """Kill them some time from now, whatever they are at."""
+        self._start()
+        time.sleep(seconds)
         for hand in list(self._crew.hands):
-            self._crew.kill(hand)
+            self._crew.kill(hand)  # type: ignore[arg-type]  # a crew's own
         under_way = self._settled()
         self.cut_off.update(under_way)
         self._owner.execute(_NOW)
@@ -151,7 +157,7 @@ def test_each_fact_is_in_the_inbox_once_and_arrives_elsewhere_through_all_kills(
                 crew.stop_all()
             shown, sound = asyncio.run(told.read_inboxes(database.url, settings, PEOPLE))
             expected = told.must_be_told(owner, PEOPLE, [*DAYS.values()], app.arrived)
-            rows = kills.ask(_DELIVERIES)
+            rows = kills.ask(DELIVERIES)
     say(f"mail: {dict(post.did)}; machines: {[dict(hook.did) for hook in hooks]}")
     assert {name: Counter(map(told.told, found)) for name, found in shown.items()} == expected
     check_letters(post, shown)

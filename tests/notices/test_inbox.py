@@ -175,6 +175,30 @@ async def test_who_is_left_out_is_told_once_a_period_and_why(
     assert notice.data["reason"] == "subscription"
 
 
+async def test_who_is_left_out_is_told_though_an_exclusion_of_long_ago_was_forgotten(
+    programs: Programs, inboxes: Inboxes, tell: Tell, put: Any, clock: Any, ledger: Ledger
+) -> None:
+    """In the long run one is forgotten for each that comes: there are always as many."""
+    clock(2026, 1, 1)
+    await tell(NoticeSettings())
+    await programs.holders.upsert([HolderChange("mia", status="past_due")], **WHO)
+    await put(
+        who={"subscription": 'holder.status == "active"'},
+        keep_reasons=("subscription",),
+        terms=Terms(notices=("refresh_failed",)),
+    )
+    clock(2026, 2, 1)
+    await programs.do_all_due()
+    assert [notice.data["period"] for notice in await inbox(inboxes)] == ["2026-02"]
+    async with ledger.database.connection() as connection:
+        await connection.execute("delete from bursar.run_exclusions")
+    clock(2026, 3, 1)
+    await programs.do_all_due()
+
+    told = [notice.data["period"] for notice in await inbox(inboxes)]
+    assert told == ["2026-03", "2026-02"]
+
+
 async def test_who_wants_none_in_the_inbox_has_none(
     ledger: Ledger, inboxes: Inboxes, preferences: NoticePreferences, tell: Tell
 ) -> None:

@@ -1,7 +1,7 @@
 """What holders wish: what they chose, what they left to the economy, nothing that is not there."""
 
 import asyncio
-from datetime import time
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
@@ -125,7 +125,22 @@ async def test_nobody_has_no_wishes(wishes: NoticePreferences) -> None:
 async def test_a_letter_is_asked_for_again_before_it_is_sent(
     wishes: NoticePreferences, ledger: Ledger
 ) -> None:
-    assert await wishes.wants_mail(1, Kind.DEPOSIT)
+    assert await wishes.mail_waits(1, Kind.DEPOSIT, None) is not None
     await wishes.change("mia", choices={"deposit": {"email": False}}, **WHO)
-    assert not await wishes.wants_mail(1, Kind.DEPOSIT)
-    assert not await wishes.wants_mail(1, Kind.REMINDER)
+    assert await wishes.mail_waits(1, Kind.DEPOSIT, None) is None
+    assert await wishes.mail_waits(1, Kind.REMINDER, None) is None
+
+
+async def test_quiet_hours_are_asked_for_again_before_a_letter_is_sent(
+    wishes: NoticePreferences, ledger: Ledger
+) -> None:
+    async with ledger.database.connection() as connection:
+        done = await connection.execute("select bursar.now() at time zone 'Asia/Tokyo'")
+        [[there]] = await done.fetchall()
+    hour = timedelta(hours=1)
+    quiet = QuietHours((there - hour).time(), (there + hour).time())
+    await wishes.change("mia", choices={"deposit": {"email": True}}, quiet=quiet, **WHO)
+    in_tokyo = await wishes.mail_waits(1, Kind.DEPOSIT, "Asia/Tokyo")
+    assert in_tokyo is not None
+    assert timedelta(minutes=50) < in_tokyo <= hour
+    assert await wishes.mail_waits(1, Kind.DEPOSIT, None) == timedelta()

@@ -140,8 +140,11 @@ class Hub:
             await end([self._watching])
 
     async def _watch(self) -> None:
-        """Look again and again; a database that is away is waited for, and told of once."""
-        while True:
+        """Look again and again; a database that is away is waited for, and told of once.
+
+        Until another watches or nobody: a wait may swallow the word that it is to end.
+        """
+        while self._watching is asyncio.current_task():
             await asyncio.sleep(self._every_s)
             try:
                 await self._look()

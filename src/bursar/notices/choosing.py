@@ -42,6 +42,17 @@ def not_before(now: datetime, quiet: QuietHours | None, zone: str | None) -> dat
     return max(now, instant_of(ends, quiet.until, zone or _UTC))
 
 
+def waits(
+    now: datetime, settings: NoticeSettings, holder: Preferences, zone: str | None
+) -> timedelta:
+    """Say for how long a holder's e-mail has to wait: their quiet hours, else the economy's.
+
+    ``zone`` is the holder's, if they have one.
+    """
+    quiet = holder.quiet or settings.quiet
+    return not_before(now, quiet, zone or settings.time_zone) - now
+
+
 def _within(wall: time, quiet: QuietHours) -> bool:
     if quiet.start == quiet.until:
         return False

@@ -1,6 +1,7 @@
 """What holders wish of notices (N5): by kind and channel, and when e-mail may come."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final, get_args
 
 import msgspec
@@ -9,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from bursar.ledger import Ledger
 from bursar.ledger.reading.wallets import find_holder
 from bursar.notices import store
-from bursar.notices.choosing import wants
+from bursar.notices.choosing import waits, wants
 from bursar.notices.kinds import OF_HOLDERS
 from bursar.notices.model import (
     NO_PREFERENCES,
@@ -100,12 +101,19 @@ class NoticePreferences:
 
         return await self._database.retrying(once)
 
-    async def wants_mail(self, holder_id: int, kind: Kind) -> bool:
-        """Say whether a holder still wishes a kind by e-mail; asked again when one is sent."""
+    async def mail_waits(self, holder_id: int, kind: Kind, zone: str | None) -> timedelta | None:
+        """Say for how long a kind's e-mail to a holder has to wait, None if it is not wished.
+
+        Asked again when one is sent: it may have waited for others, or for the server, into the
+        quiet hours. ``zone`` is the holder's.
+        """
         async with self._database.connection() as connection:
             state = await store.read_state(connection)
             read = await store.read_preferences(connection, [holder_id])
-        return wants(kind, "email", state.settings, read.get(holder_id, NO_PREFERENCES))
+        own = read.get(holder_id, NO_PREFERENCES)
+        if not wants(kind, "email", state.settings, own):
+            return None
+        return waits(state.now, state.settings, own, zone)
 
 
 def _checked(

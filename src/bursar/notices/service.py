@@ -157,7 +157,7 @@ class Notices:
                 self._ledger,
                 self._settings,
                 self.settings,
-                self.preferences.wants_mail,
+                self.preferences.mail_waits,
                 unsubscribing=None if link is None else self._unsubscribing(link),
             )
             self._carriers.append(carrier)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,7 @@ from bursar.notices.model import (
     NoticeSettings,
     Outcome,
 )
+from bursar.notices.sending.carrier import NotNow
 from bursar.platform.errors import Invalid
 from bursar.programs.model import Alert
 from bursar.programs.service import Programs
@@ -59,20 +60,23 @@ class World:
     there: Office
     notices: NoticeSettings = NOTICES
     unwanted: set[tuple[int, Kind]] = field(default_factory=set)
+    asleep: tuple[str, ...] = ()
     carrier: MailCarrier | None = None
 
     async def asked(self) -> NoticeSettings:
         return self.notices
 
-    async def wants(self, holder_id: int, kind: Kind) -> bool:
-        return (holder_id, kind) not in self.unwanted
+    async def waits(self, holder_id: int, kind: Kind, zone: str | None) -> timedelta | None:
+        if (holder_id, kind) in self.unwanted:
+            return None
+        return timedelta(hours=7) if zone in self.asleep else timedelta()
 
     async def carry(
         self, kind: Kind = Kind.DEPOSIT, holder: int | None = 1, **said: Any
     ) -> Outcome:
         if self.carrier is None:
             self.carrier = MailCarrier(
-                self.ledger, self.settings, self.asked, self.wants, unsubscribing=LINKS
+                self.ledger, self.settings, self.asked, self.waits, unsubscribing=LINKS
             )
         address = said.pop("address", "")
         return await self.carrier.carry(
@@ -174,6 +178,17 @@ async def test_what_was_turned_off_meanwhile_is_not_sent(world: World) -> None:
     assert (await world.carry()).outcome == "dropped"
     assert (await world.carry(Kind.REMINDER)).outcome == "sent"
     assert len(world.there.raw) == 1
+
+
+async def test_who_sleeps_meanwhile_is_written_to_when_the_night_is_over(world: World) -> None:
+    world.asleep = ("Europe/Berlin",)
+    with pytest.raises(NotNow) as later:
+        await world.carry()
+    assert later.value.wait_s == 7 * 3_600
+    assert (await world.carry(holder=2)).outcome == "sent"
+    told = {"holder": None, "address": "ops@club.example"}
+    assert (await world.carry(Kind.OPERATOR_ALERT, **told)).outcome == "sent"
+    assert world.there.to == ["bob@example.org", "ops@club.example"]
 
 
 async def test_a_bounce_is_remembered_and_nothing_goes_there_again(world: World) -> None:

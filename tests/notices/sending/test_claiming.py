@@ -391,3 +391,15 @@ async def test_a_quiet_hour_saves_up_no_instants(pool: Database, owner: psycopg.
     await add(pool, *(mail(n) for n in range(100)))
     assert len((await claim(pool, most=100, per_second=2)).claims) == 6
     assert (await claim(pool, most=100, per_second=2)).claims == ()
+
+
+async def test_a_clock_that_was_put_back_does_not_hold_up_the_mail(
+    pool: Database, owner: psycopg.Connection
+) -> None:
+    """Instants that were given away before lie ahead: for as long as it was put back."""
+    await add(pool, mail())
+    owner.execute("update bursar.notice_state set mail_next_at = now() + interval '2 hours'")
+    found = await claim(pool, most=10, per_second=10)
+    assert [one.wait_s < 1 for one in found.claims] == [True]
+    row = owner.execute("select mail_next_at < now() + '1 s' from bursar.notice_state").fetchone()
+    assert row == (True,)

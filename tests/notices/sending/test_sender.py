@@ -13,6 +13,7 @@ from bursar.notices.model import Channel, Delivery, Outcome
 from bursar.notices.sending import sender as module
 from bursar.notices.sending import store
 from bursar.notices.sending.backoff import MOST_TRIES
+from bursar.notices.sending.carrier import NotNow
 from bursar.notices.sending.sender import PER_ENDPOINT, Sender
 from bursar.platform.database import Database
 from bursar.platform.errors import Invalid, Unavailable
@@ -163,6 +164,52 @@ async def test_what_fails_is_tried_again_when_it_is_due_and_parked_after_the_las
     assert "key" not in message
     make_due(owner)
     assert await sender.send_due() == 0
+
+
+async def test_operators_are_told_of_an_endpoint_that_fails_and_is_a_day_behind(
+    pool: Database, owner: psycopg.Connection, endpoint: Callable[..., int]
+) -> None:
+    """What waits for it may not come to its last try for weeks: it rests, and the queue is long."""
+    where = endpoint("https://ann:pw@app.example:8443/hooks?key=1")
+    await add(pool, hook(where), hook(where), mail())
+    for late, told in (("23 hours", []), ("25 hours", ["webhook_behind"])):
+        owner.execute(
+            "update bursar.deliveries set due_at = now() - %s::interval where state = 'waiting'",
+            (late,),
+        )
+        await Sender(pool, FakeCarrier(WEBHOOK, FAILED)).send_due()
+        await Sender(pool, FakeCarrier(EMAIL, FAILED)).send_due()
+        assert [row[0] for row in alerts(owner)] == told
+    [(_, subject, message, times)] = alerts(owner)
+    assert (subject, times) == ("app.example", 2)
+    assert message == "app.example fails, and what waits for it is more than a day late"
+
+
+async def test_an_endpoint_that_is_behind_and_takes_what_it_is_sent_is_nobodys_alert(
+    pool: Database, owner: psycopg.Connection, endpoint: Callable[..., int]
+) -> None:
+    await add(pool, hook(endpoint()))
+    owner.execute("update bursar.deliveries set due_at = now() - interval '3 days'")
+    assert await Sender(pool, FakeCarrier(WEBHOOK)).send_due() == 1
+    assert alerts(owner) == []
+
+
+async def test_what_must_not_go_now_waits_and_was_not_tried(
+    pool: Database, owner: psycopg.Connection
+) -> None:
+    async def not_now(_: Delivery) -> Outcome:
+        raise NotNow(3_600)
+
+    await add(pool, mail())
+    assert await Sender(pool, FakeCarrier(EMAIL, not_now)).send_due() == 0
+    soon = "due_at between now() + '59 min' and now() + '61 min'"
+    assert look(owner, f"state, attempts, tries, leased_until, {soon}") == [
+        ("waiting", 0, 0, None, True)
+    ]
+    assert attempts(owner) == []
+    make_due(owner)
+    assert await Sender(pool, FakeCarrier(EMAIL)).send_due() == 1
+    assert states(owner) == {"sent": 1}
 
 
 async def test_pauses_swing(pool: Database, owner: psycopg.Connection) -> None:

@@ -14,6 +14,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from bursar import __version__
 from bursar.ledger import Credit, Ledger
 from bursar.notices.model import Channel, Outcome
+from bursar.notices.sending.carrier import NotNow
 from bursar.notices.webhooks.carrier import WebhookCarrier
 from bursar.notices.webhooks.guarded import Forbidden, Guard
 from bursar.notices.webhooks.model import EndpointState
@@ -157,12 +158,12 @@ async def test_who_is_gone_is_switched_off_and_operators_are_told(
     [(kind, subject, message, times)] = await alerts(ledger)
     assert (kind, subject, times) == ("webhook_gone", "webhook_1", 1)
     assert "t0psecret" not in message
-    late = await carrier.carry(delivery(endpoint.endpoint_id, None))
-    assert late == Outcome(outcome="failed", detail="endpoint_off")
+    with pytest.raises(NotNow):
+        await carrier.carry(delivery(endpoint.endpoint_id, None))
     assert len(receiver.got) == 1
 
 
-async def test_an_endpoint_that_was_changed_meanwhile_is_not_switched_off(
+async def test_what_was_for_an_endpoint_that_was_changed_meanwhile_is_not_given_up(
     endpoints: Endpoints, carrier: WebhookCarrier, ledger: Ledger, receiver: Receiver
 ) -> None:
     endpoint, _ = await endpoints.add(receiver.url, **WHO)
@@ -173,7 +174,7 @@ async def test_an_endpoint_that_was_changed_meanwhile_is_not_switched_off(
 
     receiver.answer = gone
     got = await carrier.carry(delivery(endpoint.endpoint_id, None))
-    assert got.outcome == "refused"
+    assert got == Outcome(outcome="failed", status=410, detail="gone")
     assert (await endpoints.get(endpoint.endpoint_id)).state is EndpointState.ON
     assert await alerts(ledger) == []
 

@@ -9,9 +9,11 @@ select w.asset_id, a.code, w.seq, c.seq
   left join bursar.inbox_cursors c on c.holder_id = w.holder_id and c.asset_id = w.asset_id
  where w.holder_id = %(holder_id)s and c.seq is distinct from w.seq;
 
--- name: count_exclusions
--- How many of a holder's exclusions there are, and how many the inbox has looked at.
-select (select count(*) from bursar.run_exclusions x where x.holder_id = %(holder_id)s),
+-- name: mark_exclusions
+-- A fingerprint of a holder's exclusions, and that of those the inbox has looked at. A count would
+-- stay the same where an old one is forgotten for each that comes.
+select (select coalesce(bit_xor(hashint8extended(x.run_id, 0)), 0)
+          from bursar.run_exclusions x where x.holder_id = %(holder_id)s),
        coalesce((select i.exclusions from bursar.inboxes i where i.holder_id = %(holder_id)s), 0);
 
 -- name: lock_inboxes
@@ -38,8 +40,8 @@ select x.run_id, p.name, r.version, coalesce(nullif(x.period_key, ''), r.period_
  order by x.run_id;
 
 -- name: set_exclusions
--- So many of a holder's exclusions have been looked at.
-update bursar.inboxes set exclusions = %(count)s where holder_id = %(holder_id)s;
+-- These of a holder's exclusions have been looked at.
+update bursar.inboxes set exclusions = %(mark)s where holder_id = %(holder_id)s;
 
 -- name: add_notices
 -- What is new in inboxes, in this order; a fact that is there already stays as it is.
@@ -115,7 +117,8 @@ returning 1;
 -- What changes whenever there may be news in an inbox: wallets, exclusions, notices, what is unread.
 select h.holder_id,
        coalesce((select sum(w.seq) from bursar.wallets w where w.holder_id = h.holder_id), 0)::bigint,
-       (select count(*) from bursar.run_exclusions x where x.holder_id = h.holder_id),
+       (select coalesce(bit_xor(hashint8extended(x.run_id, 0)), 0)
+          from bursar.run_exclusions x where x.holder_id = h.holder_id),
        coalesce((select max(n.number) from bursar.notices n where n.holder_id = h.holder_id), 0),
        (select count(*) from (
             select from bursar.notices n where n.holder_id = h.holder_id

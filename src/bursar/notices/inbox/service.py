@@ -124,7 +124,7 @@ class Inboxes:
         """Make notices of what the books say since the last look; nothing is written if nothing."""
         async with self._database.connection() as connection:
             behind = await store.find_behind(connection, holder_id)
-            there, known = await store.count_exclusions(connection, holder_id)
+            there, known = await store.mark_exclusions(connection, holder_id)
         if not behind and there == known:
             return
 
@@ -154,7 +154,7 @@ class Inboxes:
         await store.lock_inboxes(connection, [holder_id])
         state = await read_state(connection)
         behind = await store.find_behind(connection, holder_id)
-        there, known = await store.count_exclusions(connection, holder_id)
+        there, known = await store.mark_exclusions(connection, holder_id)
         seqs = {wallet.asset_id: wallet.seq for wallet in behind}
         notices: list[Notice] = []
         if state.started_at is not None:

@@ -43,9 +43,9 @@ async def find_behind(connection: Connection, holder_id: int) -> list[Behind]:
     return [Behind(*row) for row in rows]
 
 
-async def count_exclusions(connection: Connection, holder_id: int) -> tuple[int, int]:
-    """Count a holder's exclusions: those there are, and those looked at."""
-    [row] = await _all(connection, "count_exclusions", {"holder_id": Int8(holder_id)})
+async def mark_exclusions(connection: Connection, holder_id: int) -> tuple[int, int]:
+    """Tell a holder's exclusions by a mark: those there are, and those looked at."""
+    [row] = await _all(connection, "mark_exclusions", {"holder_id": Int8(holder_id)})
     return row[0], row[1]
 
 
@@ -73,9 +73,9 @@ async def read_exclusions(
     return [Excluded(*row) for row in await _all(connection, "read_exclusions", values)]
 
 
-async def set_exclusions(connection: Connection, holder_id: int, count: int) -> None:
-    """Say how many exclusions the inbox has looked at."""
-    values = {"holder_id": Int8(holder_id), "count": Int4(count)}
+async def set_exclusions(connection: Connection, holder_id: int, mark: int) -> None:
+    """Say which exclusions the inbox has looked at."""
+    values = {"holder_id": Int8(holder_id), "mark": Int8(mark)}
     await _all(connection, "set_exclusions", values)
 
 

@@ -2,10 +2,11 @@
 
 To whom a letter goes is looked up now and not when the notice was made: an address that has
 changed is the new one, and who was erased since gets nothing (H4). What the holder has turned off
-meanwhile is not sent either (N5).
+meanwhile is not sent either, and nothing in quiet hours, however it came into them (N5).
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -24,6 +25,7 @@ from bursar.notices.mail.render import Texts
 from bursar.notices.mail.smtp import Failed, Postbox
 from bursar.notices.mail.unsubscribe import Unsubscribing
 from bursar.notices.model import Channel, Delivery, Kind, NoticeSettings, Outcome
+from bursar.notices.sending.carrier import NotNow
 from bursar.platform.errors import Invalid, Missing
 from bursar.platform.smtp_url import server_of
 from bursar.programs.model import AlertKind
@@ -55,8 +57,9 @@ class MailSettings(Protocol):
 class MailCarrier:
     """Carries e-mail.
 
-    ``notices`` tells what the economy file says now, ``wants`` whether a holder wants a kind by
-    e-mail. Without ``unsubscribing`` letters have no link that ends them.
+    ``notices`` tells what the economy file says now, ``waits`` for how long a kind's e-mail to a
+    holder in a zone has to wait, None if it is not wished. Without ``unsubscribing`` letters have
+    no link that ends them.
     """
 
     channel: Final = Channel.EMAIL
@@ -66,7 +69,7 @@ class MailCarrier:
         ledger: Ledger,
         settings: MailSettings,
         notices: Callable[[], Awaitable[NoticeSettings]],
-        wants: Callable[[int, Kind], Awaitable[bool]],
+        waits: Callable[[int, Kind, str | None], Awaitable[timedelta | None]],
         *,
         unsubscribing: Unsubscribing | None = None,
         postbox: Postbox | None = None,
@@ -74,7 +77,7 @@ class MailCarrier:
         """Raises `Invalid` ``setting_invalid`` for what cannot be used to send."""
         self._ledger = ledger
         self._notices = notices
-        self._wants = wants
+        self._waits = waits
         self._unsubscribing = unsubscribing
         self._texts = Texts(settings.templates)
         self._sender = sender_of(settings.mail_from)
@@ -88,14 +91,20 @@ class MailCarrier:
         await self._postbox.close()
 
     async def carry(self, delivery: Delivery) -> Outcome:
-        """Send a letter; what came of it. Sent twice, it has the same Message-ID."""
+        """Send a letter; what came of it. Sent twice, it has the same Message-ID.
+
+        Raises `NotNow` in quiet hours.
+        """
         holder: Holder | None = None
         if delivery.holder_id is not None:
             holder = await self._holder(delivery.holder_id)
             if holder is None or not holder.email:
                 return _NO_ADDRESS
-            if not await self._wants(holder.holder_id, delivery.kind):
+            wait = await self._waits(holder.holder_id, delivery.kind, holder.time_zone)
+            if wait is None:
                 return _NOT_WANTED
+            if wait:
+                raise NotNow(wait.total_seconds())
         to = delivery.address if holder is None else holder.email or ""
         blocked, now = await self._bounces.look(to)
         if blocked and holder is not None:

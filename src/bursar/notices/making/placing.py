@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from bursar.holders.store_people import read_mailed
-from bursar.notices.choosing import not_before, wants
+from bursar.notices.choosing import waits, wants
 from bursar.notices.deriving import spelled
 from bursar.notices.inbox.store import add_notices, lock_inboxes
 from bursar.notices.making import store
@@ -102,10 +102,8 @@ async def _to_people(
         own = wished.get(notice.holder_id, NO_PREFERENCES)
         if not wants(notice.kind, "email", state.settings, own):
             continue
-        zone = zones[notice.holder_id] or state.settings.time_zone
-        quiet = own.quiet or state.settings.quiet
         # the hour is the economy's, the waiting the world's
-        wait = not_before(state.now, quiet, zone) - state.now
+        wait = waits(state.now, state.settings, own, zones[notice.holder_id])
         made.append(
             NewDelivery(
                 notice_id=notice.notice_id,

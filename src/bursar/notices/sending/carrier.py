@@ -5,6 +5,14 @@ from typing import Protocol
 from bursar.notices.model import Channel, Delivery, Outcome
 
 
+class NotNow(Exception):
+    """It is not to go now: nothing was tried, and its turn comes again after ``wait_s``."""
+
+    def __init__(self, wait_s: float = 0.0) -> None:
+        super().__init__(wait_s)
+        self.wait_s = wait_s
+
+
 class Carrier(Protocol):
     """Carries one delivery at a time; several of its calls are under way at once.
 
@@ -19,7 +27,7 @@ class Carrier(Protocol):
         ...
 
     async def carry(self, delivery: Delivery) -> Outcome:
-        """Carry a delivery, and tell what came of it."""
+        """Carry a delivery, and tell what came of it; raises `NotNow` for what has to wait."""
         ...
 
     async def close(self) -> None:

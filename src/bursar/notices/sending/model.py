@@ -37,11 +37,13 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery that is ours to carry until its lease runs out.
 
     Its ``delivery.attempts`` is the number of this attempt, by which it is told of. ``wait_s`` is
-    how long it has to wait for its turn, where there is a pace.
+    how long it has to wait for its turn, where there is a pace. ``behind`` is the host of an
+    endpoint that is so far behind that this should have been sent a day ago.
     """
 
     delivery: Delivery
     wait_s: float
+    behind: str = ""
 
 
 class GivenUp(msgspec.Struct, frozen=True):

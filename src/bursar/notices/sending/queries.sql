@@ -30,8 +30,10 @@ select count(*) from added;
 
 -- name: lock_pace
 -- When the next e-mail may go, over all processes, and the world's time; held until the
--- transaction ends, so that two who claim do not take the same instants.
-select greatest(s.mail_next_at, n.now), n.now
+-- transaction ends, so that two who claim do not take the same instants. One that is far ahead was
+-- given away before the clock was put back: it is not waited for.
+select case when s.mail_next_at > n.now + interval '1 minute' then n.now
+            else greatest(s.mail_next_at, n.now) end, n.now
   from bursar.notice_state s
  cross join (select clock_timestamp() as now) n
    for update of s;
@@ -122,14 +124,14 @@ with recursive lines as (
       from chosen c
      cross join clock n
      where d.delivery_id = c.delivery_id and c.tries < %(most_tries)s
-    returning d.*, c.number
+    returning d.*, c.number, c.due_at < n.now - make_interval(secs => %(late_s)s) as late
 ), given_up as (
     update bursar.deliveries d
        set state = 'parked', note = %(note)s::text, ended_at = n.now, leased_until = null
       from chosen c
      cross join clock n
      where d.delivery_id = c.delivery_id and c.tries >= %(most_tries)s
-    returning d.*, c.number
+    returning d.*, c.number, false as late
 ), dropped as (
     update bursar.deliveries d
        set state = 'dropped', note = g.verdict, ended_at = n.now, leased_until = null
@@ -150,7 +152,7 @@ with recursive lines as (
      where d.delivery_id = g.delivery_id
     returning 1
 )
-select g.dropped, e.url, c.delivery_id, c.notice_id, c.channel, c.kind, c.state, c.attempts,
+select g.dropped, e.url, c.late, c.delivery_id, c.notice_id, c.channel, c.kind, c.state, c.attempts,
        c.tries, c.happened_at, c.made_at, c.due_at, c.ended_at, c.holder_id, c.endpoint_id,
        c.dispatch_id, c.address, c.note, c.data::text
   from (select count(*) as dropped from dropped) g
@@ -192,10 +194,10 @@ select m.kind, e.url
   left join bursar.webhook_endpoints e using (endpoint_id);
 
 -- name: give_back
--- A lease that nothing was begun with: as if it had not been taken.
+-- A lease that nothing was begun with: as if it had not been taken, but due after a wait.
 update bursar.deliveries d
    set attempts = d.attempts - 1, tries = d.tries - 1, leased_until = null,
-       due_at = clock_timestamp()
+       due_at = clock_timestamp() + make_interval(secs => %(wait_s)s)
  where d.delivery_id = %(delivery_id)s and d.attempts = %(number)s
    and d.state = 'waiting' and d.leased_until is not null;
 

@@ -18,7 +18,7 @@ import structlog
 from bursar.notices.model import Channel, Delivery, Outcome
 from bursar.notices.sending import store
 from bursar.notices.sending.backoff import SWING, judge
-from bursar.notices.sending.carrier import Carrier
+from bursar.notices.sending.carrier import Carrier, NotNow
 from bursar.notices.sending.model import Claim, Claimed, GivenUp
 from bursar.notices.sending.places import Places
 from bursar.platform.database import Connection, Database
@@ -146,7 +146,7 @@ class Sender:
         return await self._database.retrying(once)
 
     async def _attempt(self, claim: Claim, stop: asyncio.Event, begin_by: float) -> bool:
-        """Carry one delivery and tell of it; whether it was begun with."""
+        """Carry one delivery and tell of it; whether it was tried."""
         delivery, outcome = claim.delivery, None
         loop = asyncio.get_running_loop()
         try:
@@ -157,8 +157,12 @@ class Sender:
             if stop.is_set() or began > begin_by:
                 await self._give_back(delivery)
                 return False
-            outcome = await self._carry(delivery)
-            await self._tell(delivery, outcome, began)
+            try:
+                outcome = await self._carry(delivery)
+            except NotNow as later:
+                await self._give_back(delivery, later.wait_s)
+                return False
+            await self._tell(claim, outcome, began)
             return True
         finally:
             self._places.end(delivery.endpoint_id, outcome, int(loop.time()))
@@ -171,12 +175,19 @@ class Sender:
             return Outcome(outcome="failed", detail="timeout")
         except asyncio.CancelledError:
             return Outcome(outcome="failed", detail="broken off: the sender was stopped")
+        except NotNow:
+            raise
         except Exception as error:
             _log.exception("carrier_broken", delivery=delivery.delivery_id, kind=delivery.kind)
             return Outcome(outcome="failed", detail=f"broken: {type(error).__name__}")
 
-    async def _tell(self, delivery: Delivery, outcome: Outcome, began: float) -> None:
-        """Write down what came of it, patiently: what is not told of is sent again."""
+    async def _tell(self, claim: Claim, outcome: Outcome, began: float) -> None:
+        """Write down what came of it, patiently: what is not told of is sent again.
+
+        An endpoint that is dead rests, so that what waits for it may not come to its last try for
+        weeks: operators are told that it is behind.
+        """
+        delivery = claim.delivery
         loop = asyncio.get_running_loop()
         ended = loop.time()
         verdict = judge(outcome, delivery.tries, self._jitter.randint(-SWING, SWING))
@@ -191,6 +202,9 @@ class Sender:
                 ago_ms=_ms(loop.time() - began),
             )
             await _alert(connection, () if given_up is None else (given_up,))
+            if claim.behind and outcome.outcome == "failed":
+                message = f"{claim.behind} fails, and what waits for it is more than a day late"
+                await raise_alert(connection, "webhook_behind", claim.behind, message)
 
         while True:
             try:
@@ -201,10 +215,10 @@ class Sender:
                     return None
                 await asyncio.sleep(_LOOK_S)
 
-    async def _give_back(self, delivery: Delivery) -> None:
+    async def _give_back(self, delivery: Delivery, wait_s: float = 0.0) -> None:
         with suppress(Unavailable):  # else the lease runs out by itself
             async with self._database.connection() as connection:
-                await store.give_back(connection, delivery)
+                await store.give_back(connection, delivery, wait_s)
 
     async def _wind_up(self, lanes: set[asyncio.Task[bool]]) -> int:
         """Wait for what is under way, break off what takes too long; returns how many ended."""

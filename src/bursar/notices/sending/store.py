@@ -37,6 +37,9 @@ QUERIES: Final = Queries("bursar.notices.sending")
 AHEAD_S: Final = 3
 """No e-mail is given an instant further ahead than this."""
 
+LATE_S: Final = 24 * 3_600
+"""A webhook that comes to its turn so late, and fails, is told to operators."""
+
 RESTORED: Final = "restored"
 """The note of what waited when the books were restored, or is told anew of before that."""
 
@@ -94,6 +97,7 @@ async def claim(
         "rooms": int4s([*rooms.values()]),
         "most_tries": Int4(MOST_TRIES),
         "note": given_up(MOST_TRIES),
+        "late_s": float(LATE_S),
     }
     if per_second is None:
         return await _lease(connection, values, most)
@@ -147,11 +151,12 @@ async def finish(
     return GivenUp(delivery.kind, _place(rows[0][1]), verdict.note)
 
 
-async def give_back(connection: Connection, delivery: Delivery) -> None:
+async def give_back(connection: Connection, delivery: Delivery, wait_s: float = 0.0) -> None:
     """End a lease with which nothing was begun, as if it had not been taken."""
     values = {
         "delivery_id": Int8(delivery.delivery_id),
         "number": Int4(delivery.attempts),
+        "wait_s": float(wait_s),
     }
     await _all(connection, "give_back", values)
 
@@ -214,14 +219,16 @@ async def forget(connection: Connection, before: datetime, limit: int) -> int:
 
 async def _lease(connection: Connection, values: dict[str, Any], most: int) -> Claimed:
     rows = await _all(connection, "claim_deliveries", values | {"most": Int4(most)})
-    found = [(_delivery(row[2:]), row[1]) for row in rows if row[2] is not None]
+    found = [(_delivery(row[3:]), row[1], row[2]) for row in rows if row[3] is not None]
     return Claimed(
         claims=tuple(
-            Claim(delivery=one, wait_s=0) for one, _ in found if one.state is DeliveryState.WAITING
+            Claim(delivery=one, wait_s=0, behind=_place(url) if late and one.endpoint_id else "")
+            for one, url, late in found
+            if one.state is DeliveryState.WAITING
         ),
         given_up=tuple(
             GivenUp(one.kind, _place(url), one.note)
-            for one, url in found
+            for one, url, _ in found
             if one.state is DeliveryState.PARKED
         ),
         dropped=rows[0][0],

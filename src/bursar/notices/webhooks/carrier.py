@@ -9,6 +9,7 @@ import msgspec
 
 from bursar.ledger import Ledger
 from bursar.notices.model import Channel, Delivery, Outcome
+from bursar.notices.sending.carrier import NotNow
 from bursar.notices.webhooks import store
 from bursar.notices.webhooks.address import networks_of, parse_url
 from bursar.notices.webhooks.guarded import Forbidden, Resolve
@@ -57,20 +58,21 @@ class WebhookCarrier:
         """Send a delivery once, under its notice's id, and tell what came of it.
 
         Who answers 410 is switched off. That, a place that is forbidden and a secret that cannot be
-        read are told to the operators. Raises only what our own database does.
+        read are told to the operators. Raises `NotNow` for one that is off, and what our own
+        database does.
         """
         target = await self._target(delivery.endpoint_id)
         if target is None:
             return Outcome(outcome="dropped", detail="endpoint_removed")
         if target.state is EndpointState.OFF:
-            return Outcome(outcome="failed", detail="endpoint_off")
+            raise NotNow  # switched off since it was claimed: it waits until it is on again
         batch = msgspec.convert(delivery.data, Batch)
         ids = {told.holder_id for told in batch.notices if told.holder_id is not None}
         names = await self._ledger.holders(ids) if ids else {}
         body = body_of(delivery.kind, delivery.happened_at, batch, names)
         outcome, trouble = await self._send(target, str(delivery.notice_id), body, names.values())
-        if trouble is not None:
-            await self._tell(target, trouble, outcome.detail)
+        if trouble is not None and not await self._tell(target, trouble, outcome.detail):
+            return Outcome(outcome="failed", status=outcome.status, detail=outcome.detail)
         return outcome
 
     async def ping(self, endpoint_id: int) -> Outcome:
@@ -115,17 +117,21 @@ class WebhookCarrier:
         judged = judge(msgspec.structs.replace(answer, text=text), target.now)
         return judged, "webhook_gone" if answer.gone else None
 
-    async def _tell(self, target: Target, trouble: Trouble, detail: str) -> None:
-        """Tell the operators, and switch off what is gone, unless it was changed meanwhile."""
+    async def _tell(self, target: Target, trouble: Trouble, detail: str) -> bool:
+        """Tell the operators, and switch off what is gone.
+
+        False if that was changed meanwhile: who said so may be somebody else than who listens now.
+        """
         where = parse_url(target.url).told
         async with self._database.transaction() as connection:
             match trouble:
                 case "webhook_gone":
                     if not await store.switch_off(connection, target, "gone"):
-                        return
+                        return False
                     message = f"{where} answered 410 Gone and is switched off; what waits is kept"
                 case "webhook_forbidden":
                     message = f"{where} may not be reached: {detail}"
                 case "webhook_secret":
                     message = f"the secret of {where} cannot be read: set its key, or rotate it"
             await raise_alert(connection, trouble, subject_of(target.endpoint_id), message)
+        return True

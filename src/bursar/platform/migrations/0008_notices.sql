@@ -20,11 +20,11 @@ create table bursar.notice_state (
 insert into bursar.notice_state (epoch, epoch_since, mail_next_at)
 select epoch, now(), now() from bursar.economy;
 
--- One row serialises what is written into a holder's inbox; exclusions is how many of the holder's
--- exclusions from runs have been looked at.
+-- One row serialises what is written into a holder's inbox; exclusions is a fingerprint of those of
+-- the holder's exclusions from runs that have been looked at.
 create table bursar.inboxes (
     holder_id   bigint   not null,
-    exclusions  integer  not null default 0,
+    exclusions  bigint   not null default 0,
     constraint inboxes_pkey primary key (holder_id)
 ) with (fillfactor = 80);
 
