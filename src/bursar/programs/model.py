@@ -285,6 +285,7 @@ AlertKind = Literal[
     "run_overflow",
     "template_error",
     "verify_failed",
+    "webhook_behind",
     "webhook_forbidden",
     "webhook_gone",
     "webhook_secret",
