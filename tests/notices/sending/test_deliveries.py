@@ -165,6 +165,17 @@ async def test_the_queues_tell_how_far_they_are_behind(
     assert webhook.behind_s < 60, "what an endpoint that is off holds back is not behind"
 
 
+async def test_the_queues_tell_what_fails_again_and_again(
+    pool: Database, deliveries: Deliveries, owner: psycopg.Connection, endpoint: Callable[..., int]
+) -> None:
+    await add(pool, mail(), mail(), mail(), mail(parked_note="x"), hook(endpoint()))
+    owner.execute("update bursar.deliveries set tries = 3 where delivery_id = 1")
+    owner.execute("update bursar.deliveries set tries = 4 where delivery_id in (2, 3, 4)")
+    [email, webhook] = await deliveries.queues()
+    assert (email.failing, email.example) == (2, 2), "nor the third try under way, nor the parked"
+    assert (webhook.failing, webhook.example) == (0, None)
+
+
 # --- replaying --------------------------------------------------------------------------------
 
 
