@@ -377,6 +377,18 @@ async def test_after_a_restore_nothing_that_waited_is_sent_until_it_is_released(
     assert await acts(pool) == [("delivery.release", "email", None, {"deliveries": 1})]
 
 
+async def test_what_is_released_still_waits_for_the_hour_that_it_was_to_wait_for(
+    pool: Database, deliveries: Deliveries, owner: psycopg.Connection
+) -> None:
+    await add(pool, mail("at night", due_at=FAR_AHEAD), mail("failed", due_at=FAR_AHEAD))
+    owner.execute("update bursar.deliveries set tries = 2 where delivery_id = 2")
+    async with pool.transaction() as connection:
+        assert await on_new_epoch(connection) == 2
+    assert await deliveries.release(EMAIL, **ANN) == 2
+    assert (await send(pool)).facts() == ["failed"]
+    assert look(owner, "state")[0] == ("waiting",)
+
+
 async def test_what_was_under_way_when_the_books_were_restored_is_parked_too(
     pool: Database, owner: psycopg.Connection
 ) -> None:

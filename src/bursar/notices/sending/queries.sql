@@ -322,19 +322,21 @@ with gone as (
 select count(*) from gone;
 
 -- name: release_parked
--- What a channel has parked under a note is to be sent after all.
+-- What a channel has parked under a note is to be sent after all; what had not been tried keeps
+-- the hour for which it waited, for that may be the end of somebody's night.
 with gone as (
     update bursar.deliveries d
-       set state = 'waiting', tries = 0, due_at = clock_timestamp(), ended_at = null, note = ''
+       set state = 'waiting', tries = 0, ended_at = null, note = '',
+           due_at = case when d.tries > 0 then clock_timestamp()
+                         else greatest(d.due_at, clock_timestamp()) end
      where d.state = 'parked' and d.channel = %(channel)s and d.note = %(note)s
     returning 1
 )
 select count(*) from gone;
 
 -- name: read_queues
--- How each channel stands, counted to a limit; of what waits, how much has failed several times and
--- one of those. How far it is behind is looked up line by line; what stands in held lines is not
--- behind.
+-- How each channel stands, counted to a limit, and one of what has failed several times. How far it
+-- is behind is looked up line by line; what stands in held lines is not behind.
 with recursive lines as (
     (select d.channel, d.endpoint_id, d.line
        from bursar.deliveries d
@@ -376,8 +378,7 @@ select c.channel, w.waiting,
  cross join lateral (
        select count(*) as waiting, count(*) filter (where d.tries > %(failures)s) as failing,
               min(d.delivery_id) filter (where d.tries > %(failures)s) as example
-         from (select w.delivery_id, w.tries
-                 from bursar.deliveries w
+         from (select w.delivery_id, w.tries from bursar.deliveries w
                 where w.channel = c.channel and w.state = 'waiting'
                 limit %(limit)s) as d) w
   left join behind b on b.channel = c.channel;
