@@ -68,8 +68,8 @@ def check_queues(facts: Facts) -> Iterator[Finding]:
         if queue.failing:
             yield advice(
                 "deliveries",
-                f"{queue.failing} deliveries by {queue.channel} have failed {FAILURES} times or "
-                "more, and are tried again",
+                f"deliveries by {queue.channel} that failed {FAILURES} times or more, and are "
+                f"tried again: {queue.failing}",
                 f"`bursar notices delivery {queue.example}` says of one of them why; what is not "
                 "taken for three days is parked",
             )

@@ -169,8 +169,10 @@ async def test_the_queues_tell_what_fails_again_and_again(
     pool: Database, deliveries: Deliveries, owner: psycopg.Connection, endpoint: Callable[..., int]
 ) -> None:
     await add(pool, mail(), mail(), mail(), mail(parked_note="x"), hook(endpoint()))
-    owner.execute("update bursar.deliveries set tries = 3 where delivery_id = 1")
-    owner.execute("update bursar.deliveries set tries = 4 where delivery_id in (2, 3, 4)")
+    owner.execute(
+        "update bursar.deliveries set tries = 3, leased_until = now() where channel = 'email'"
+    )
+    owner.execute("update bursar.deliveries set leased_until = null where delivery_id in (2, 3)")
     [email, webhook] = await deliveries.queues()
     assert (email.failing, email.example) == (2, 2), "nor the third try under way, nor the parked"
     assert (webhook.failing, webhook.example) == (0, None)

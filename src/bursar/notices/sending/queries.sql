@@ -376,11 +376,11 @@ select c.channel, w.waiting,
        w.failing, w.example
   from unnest(array['email', 'webhook']) as c (channel)
  cross join lateral (
-       select count(*) as waiting, count(*) filter (where d.tries > %(failures)s) as failing,
-              min(d.delivery_id) filter (where d.tries > %(failures)s) as example
-         from (select w.delivery_id, w.tries from bursar.deliveries w
-                where w.channel = c.channel and w.state = 'waiting'
-                limit %(limit)s) as d) w
+       select count(*) as waiting, count(*) filter (where d.failed >= %(failures)s) as failing,
+              min(d.delivery_id) filter (where d.failed >= %(failures)s) as example
+         from (select w.delivery_id, w.tries - (w.leased_until is not null)::integer as failed
+                 from bursar.deliveries w
+                where w.channel = c.channel and w.state = 'waiting' limit %(limit)s) as d) w
   left join behind b on b.channel = c.channel;
 
 -- name: forget_deliveries
