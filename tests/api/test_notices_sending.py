@@ -144,6 +144,13 @@ async def test_a_list_of_what_there_cannot_be_is_refused(
     assert problem(await api.get(f"/v1/deliveries?{query}", headers=chief), status)
 
 
+async def test_a_refusal_names_the_parameter_as_it_was_asked(
+    api: httpx.AsyncClient, chief: Headers
+) -> None:
+    answer = await api.get("/v1/deliveries?state=lost", headers=chief)
+    assert [one["key"] for one in answer.json()["fields"]["problems"]] == ["state"]
+
+
 async def test_what_a_restore_has_parked_is_sent_after_all(
     api: httpx.AsyncClient, services: Services, chief: Headers
 ) -> None:

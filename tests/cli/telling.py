@@ -10,6 +10,7 @@ WHY = ("--reason", "as agreed", "--actor", "cli:ann")
 SAID = NoticeSettings(
     product="Sports Club",
     send=(Kind.DEPOSIT, Kind.CORRECTED),
+    below={"coins": 2_050},
     operators=("ops@club.example",),
     names={"coins": {"en": "coins", "de": "Münzen"}},
 )

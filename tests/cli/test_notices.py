@@ -87,6 +87,11 @@ def test_what_cannot_be_shown_is_said(given: tuple[str, ...], code: str) -> None
 # --- what is in force ---------------------------------------------------------------------------
 
 
+def test_what_is_in_force_spells_amounts_in_units_of_the_asset(telling: Shop) -> None:
+    assert "low_balance.below   20.50 coins\n" in telling("notices", "settings").out
+    assert telling("notices", "settings", "--json").json["economy"]["below"] == {"coins": 2_050}
+
+
 def test_kinds_say_to_whom_and_how_they_go(telling: Shop) -> None:
     kinds = {one["kind"]: one for one in telling("notices", "kinds", "--json").json["items"]}
     assert set(kinds) == set(Kind)

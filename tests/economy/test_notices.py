@@ -37,6 +37,7 @@ operators = ["ops@club.example", "ann+bursar@club.example"]
 [notices.names.coins]
 en = "coins"
 de = "Münzen"
+fr = "pièces"
 [notices.deposit]
 channels = ["inbox"]
 [notices.corrected]
@@ -75,7 +76,7 @@ def test_the_table_reads_whole() -> None:
         language="de",
         keep_days=400,
         operators=("ops@club.example", "ann+bursar@club.example"),
-        names={"coins": {"en": "coins", "de": "Münzen"}},
+        names={"coins": {"en": "coins", "de": "Münzen", "fr": "pièces"}},
     )
 
 
@@ -157,13 +158,14 @@ def test_a_table_that_comes_and_goes_is_told_with_all_that_is_not_as_usual() -> 
         ("low_balance.below.gems", "", "1"),
         ("names.coins.en", "", "coins"),
         ("names.coins.de", "", "Münzen"),
+        ("names.coins.fr", "", "pièces"),
     ]
     [gone] = _changes(WHOLE, BARE)
     assert (gone.action, gone.effect) == (
         "removed",
         "only what programs name is told, in the usual ways",
     )
-    assert len(gone.differences) == 15
+    assert len(gone.differences) == 16
 
 
 def test_one_key_that_changes_is_told_in_words() -> None:

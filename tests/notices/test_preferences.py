@@ -113,6 +113,7 @@ async def test_what_there_is_not_cannot_be_wished(
         await wishes.change("mia", **wished, **WHO)
 
     assert refused.value.code == "preference_invalid"
+    assert ("pigeon" in str(wished)) == (refused.value.message.startswith("'pigeon' is no way"))
     assert (await wishes.show("mia")).revision == 0
 
 

@@ -106,8 +106,17 @@ def _in_notices(**changes: object) -> Facts:
     return msgspec.structs.replace(SOUND, notices=changed)
 
 
-def _queued(channel: Channel, waiting: int = 0, parked: int = 0, behind_s: int = 0) -> Facts:
-    queue = Queue(channel=channel, waiting=waiting, parked=parked, behind_s=behind_s)
+def _queued(
+    channel: Channel, waiting: int = 0, parked: int = 0, behind_s: int = 0, failing: int = 0
+) -> Facts:
+    queue = Queue(
+        channel=channel,
+        waiting=waiting,
+        parked=parked,
+        behind_s=behind_s,
+        failing=failing,
+        example=7 if failing else None,
+    )
     return _in_notices(queues=(queue,))
 
 
@@ -163,6 +172,7 @@ WRITER = OpenTransaction("process 7 (psql)", False, LONG_S)
         (_in_notices(mail_server=False, operators=0), Level.DANGER, "mail"),
         (_in_notices(mail_server=False, queues=()), Level.ADVICE, "mail"),
         (_queued(Channel.EMAIL, parked=1), Level.ADVICE, "deliveries"),
+        (_queued(Channel.EMAIL, waiting=2, failing=1), Level.ADVICE, "deliveries"),
         (_queued(Channel.WEBHOOK, behind_s=LATE_S), Level.ADVICE, "deliveries"),
         (_queued(Channel.EMAIL, behind_s=86_400), Level.DANGER, "deliveries"),
         (_in_notices(behind_s=LATE_S), Level.ADVICE, "notices"),

@@ -195,10 +195,15 @@ _LITESTAR_TITLES: Final = {
 }
 
 
+_ASKED: Final = {"standing": "state", "form": "format"}
+"""What is asked for by another name than the argument has that takes it."""
+
+
 def _told(item: Any) -> Any:
     """Keep of a validation error what helps: which parameter, and what is wrong with it."""
     if isinstance(item, dict):
-        return {k: str(v)[:300] for k, v in item.items() if k in ("key", "message", "source")}
+        told = {k: str(v)[:300] for k, v in item.items() if k in ("key", "message", "source")}
+        return told | {"key": _ASKED[told["key"]]} if told.get("key") in _ASKED else told
     return str(item)[:300]
 
 

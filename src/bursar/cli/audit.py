@@ -23,7 +23,7 @@ def audit(
         str | None, typer.Option("--act", help="Only this, like run.pause; run.* is all of runs.")
     ] = None,
     subject: Annotated[
-        str | None, typer.Option("--subject", help="Only what was done to this, like run_12.")
+        str | None, typer.Option("--subject", help="Only what was done to this: run_12, holder_17.")
     ] = None,
     since: Annotated[
         str | None, typer.Option("--since", metavar="INSTANT", help="At or after it.")

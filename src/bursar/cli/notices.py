@@ -1,5 +1,6 @@
 """``bursar notices``: what is told to whom, how it reads, and how its sending stands (N1–N5)."""
 
+from collections.abc import Mapping
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -60,12 +61,13 @@ def kinds(where: Where = None, as_json: Json = False) -> None:
 def settings(where: Where = None, as_json: Json = False) -> None:
     """Show what is in force: what the economy file says, and what this process was told."""
 
-    async def ask(notices: Notices, _: Ledger) -> None:
+    async def ask(notices: Notices, ledger: Ledger) -> None:
         said, here = await notices.settings(), _told(load_settings(), place(where).data_dir)
         if as_json:
             output.emit({"economy": said, "process": here})
         else:
-            output.facts(_spelled(said))
+            scales = {asset.code: asset.scale for asset in await ledger.assets()}
+            output.facts(_spelled(said, scales))
             output.say("\nof this process, by its environment:")
             output.facts((name, _text(value)) for name, value in here.items())
 
@@ -188,14 +190,15 @@ def _key(said: Settings, data_dir: Path | None) -> str | None:
     return KEY_FILE if data_dir is not None and has_key(data_dir) else None
 
 
-def _spelled(said: NoticeSettings) -> list[tuple[str, str]]:
+def _spelled(said: NoticeSettings, scales: Mapping[str, int]) -> list[tuple[str, str]]:
+    below = [output.amount(number, scales[code], code) for code, number in said.below.items()]
     own = {kind: said.by_kind[kind] for kind in sorted(said.by_kind)}
     return [
         ("product", said.product or "-"),
         ("send", _text([*said.send])),
         ("channels", _text([*said.channels])),
         *((f"{kind}.channels", _text([*ways])) for kind, ways in own.items()),
-        ("low_balance.below", output.compact(said.below) or "-"),
+        ("low_balance.below", _text(below)),
         ("reminder.days", str(said.reminder_days)),
         ("expiring_soon.days", str(said.expiring_days)),
         ("quiet", _quiet(said.quiet)),

@@ -123,8 +123,11 @@ def _show_dispatch(one: Dispatch, *, as_json: bool) -> None:
     if as_json:
         output.emit(one)
         return
-    done = f"{output.amount(one.looked, 0)} of {output.counted(one.holders, 'holder')}"
+    what = "holder" if one.run else "holder number"
+    done = f"{output.amount(one.looked, 0)} of {output.counted(one.holders, what)}"
     waits = f"{output.amount(one.sent, 0)} sent, {output.amount(one.waiting, 0)} waiting"
+    if (rest := one.made - one.sent - one.waiting) > 0:
+        waits += f", {output.amount(rest, 0)} dropped, parked or forgotten"
     output.facts(
         [
             ("dispatch", str(one.dispatch_id)),

@@ -1,5 +1,6 @@
 """From the table ``[notices]`` to `NoticeSettings`, key by key (N1, N4, N5). Pure."""
 
+import re
 from collections.abc import Collection, Iterable
 from datetime import time
 from typing import Final, get_args
@@ -14,6 +15,7 @@ from bursar.platform.mailbox import is_address
 MOST_DAYS: Final = 60
 """So many days ahead a reminder or a warning may come at most."""
 _MOST_OPERATORS: Final = 50
+_LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 _MOST_NAME: Final = 60
 _MOST_PRODUCT: Final = 100
 _KEEP_DAYS: Final = (31, 36_500)
@@ -163,11 +165,13 @@ def _operators(table: Fields) -> tuple[str, ...]:
 
 
 def _names(table: Fields | None, assets: Collection[str]) -> dict[str, dict[str, str]]:
-    """Read what people call the assets, by language."""
+    """Read what people call the assets, by language: also one of the operator's own texts."""
     read: dict[str, dict[str, str]] = {}
     for code, inner in _by_asset(table, assets, '{ en = "coins" }'):
-        words = {language: _filled(inner, language, "", _MOST_NAME) for language in LANGUAGES}
-        inner.end()
+        words = {language: _filled(inner, language, "", _MOST_NAME) for language in inner.each()}
+        for language in words:
+            if not _LANGUAGE.fullmatch(language):
+                inner.wrong(language, "is no language; write it like en, de or fr")
         read[code] = {language: word for language, word in words.items() if word}
     return read
 

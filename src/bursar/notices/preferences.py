@@ -127,12 +127,14 @@ def _checked(
                 "preference_invalid", f"{kind[:40]!r} is no kind that holders get", kind=kind[:40]
             )
         for way, on in ways.items():
-            if way not in _CHANNELS or not (on is None or isinstance(on, bool)):
+            if way not in _CHANNELS:
                 raise Invalid(
                     "preference_invalid",
-                    "a choice is true, false or null for inbox or email",
+                    f"{way[:40]!r} is no way to a holder: there are {' and '.join(_CHANNELS)}",
                     kind=kind,
                 )
+            if not (on is None or isinstance(on, bool)):
+                raise Invalid("preference_invalid", "a choice is true, false or null", kind=kind)
         checked[Kind(kind)] = {way: ways[way] for way in _CHANNELS if way in ways}
     return checked
 

@@ -262,7 +262,8 @@ def check_workers(facts: Facts) -> Iterator[Finding]:
     if facts.books.programs and not living:
         yield advice(
             "workers",
-            f"{facts.books.programs} programs are on, and no worker gives a sign of life",
+            f"no worker gives a sign of life, and of the programs {facts.books.programs} "
+            f"{'is' if facts.books.programs == 1 else 'are'} on",
             "run `bursar worker` (or `bursar up`), or at times of your own `bursar tick` and "
             "`bursar notices send`",
         )

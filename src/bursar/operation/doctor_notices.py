@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bursar.notices.model import Channel
+from bursar.notices.sending.model import FAILURES
 from bursar.operation.symptoms import Check, Facts, Finding, advice, danger, spelled
 
 LATE_S: Final = 600
@@ -63,6 +64,14 @@ def check_queues(facts: Facts) -> Iterator[Finding]:
                 f"`bursar notices deliveries --state parked --channel {queue.channel}` lists them; "
                 "mend the cause, then `bursar notices replay`, or after a restore "
                 "`bursar notices release`",
+            )
+        if queue.failing:
+            yield advice(
+                "deliveries",
+                f"deliveries by {queue.channel} that failed {FAILURES} times or more, and are "
+                f"tried again: {queue.failing}",
+                f"`bursar notices delivery {queue.example}` says of one of them why; what is not "
+                "taken for three days is parked",
             )
         if queue.behind_s >= LATE_S:
             say = danger if queue.behind_s >= _VERY_LATE_S else advice

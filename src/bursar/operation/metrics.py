@@ -221,6 +221,13 @@ MEASURES: Final = (
         lambda f: (((q.channel,), q.waiting) for q in f.notices.queues),
     ),
     Measure(
+        "bursar_deliveries_failing",
+        "gauge",
+        "Of the first 10000 that wait, those that have failed three times or more.",
+        ("channel",),
+        lambda f: (((q.channel,), q.failing) for q in f.notices.queues),
+    ),
+    Measure(
         "bursar_deliveries_parked",
         "gauge",
         "Deliveries given up, or parked by a restore; 10000 means so many or more.",

@@ -34,6 +34,11 @@ def test_the_other_side_may_ask_for_more_time_but_for_no_more_than_a_day() -> No
     assert failed(4, retry_after_s=-60) == failed(4)
 
 
+def test_what_waits_says_what_the_last_try_has_come_to() -> None:
+    outcome = Outcome(outcome="failed", detail="connect: refused")
+    assert judge(outcome, 1, 0).note == "connect: refused"
+
+
 def test_after_the_last_try_it_is_parked_whatever_was_asked_for() -> None:
     parked = Verdict(DeliveryState.PARKED, "given up after 13 tries")
     assert failed(MOST_TRIES, retry_after_s=90) == parked

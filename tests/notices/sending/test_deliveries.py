@@ -165,6 +165,19 @@ async def test_the_queues_tell_how_far_they_are_behind(
     assert webhook.behind_s < 60, "what an endpoint that is off holds back is not behind"
 
 
+async def test_the_queues_tell_what_fails_again_and_again(
+    pool: Database, deliveries: Deliveries, owner: psycopg.Connection, endpoint: Callable[..., int]
+) -> None:
+    await add(pool, mail(), mail(), mail(), mail(parked_note="x"), hook(endpoint()))
+    owner.execute(
+        "update bursar.deliveries set tries = 3, leased_until = now() where channel = 'email'"
+    )
+    owner.execute("update bursar.deliveries set leased_until = null where delivery_id in (2, 3)")
+    [email, webhook] = await deliveries.queues()
+    assert (email.failing, email.example) == (2, 2), "nor the third try under way, nor the parked"
+    assert (webhook.failing, webhook.example) == (0, None)
+
+
 # --- replaying --------------------------------------------------------------------------------
 
 
@@ -431,6 +444,18 @@ async def test_after_a_restore_nothing_that_waited_is_sent_until_it_is_released(
     assert (await send(pool, WEBHOOK)).facts() == []
     assert await deliveries.release(EMAIL, **ANN) == 0
     assert await acts(pool) == [("delivery.release", "email", None, {"deliveries": 1})]
+
+
+async def test_what_is_released_still_waits_for_the_hour_that_it_was_to_wait_for(
+    pool: Database, deliveries: Deliveries, owner: psycopg.Connection
+) -> None:
+    await add(pool, mail("at night", due_at=FAR_AHEAD), mail("failed", due_at=FAR_AHEAD))
+    owner.execute("update bursar.deliveries set tries = 2 where delivery_id = 2")
+    async with pool.transaction() as connection:
+        assert await on_new_epoch(connection) == 2
+    assert await deliveries.release(EMAIL, **ANN) == 2
+    assert (await send(pool)).facts() == ["failed"]
+    assert look(owner, "state")[0] == ("waiting",)
 
 
 async def test_what_was_under_way_when_the_books_were_restored_is_parked_too(

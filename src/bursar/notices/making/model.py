@@ -19,7 +19,8 @@ class DispatchState(StrEnum):
 class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     """What is sent of a run, or ahead of a period, and how far that has come (N5).
 
-    ``looked`` of ``holders`` have been looked at; of them ``made`` deliveries came, which are
+    ``looked`` of ``holders`` have been looked at; ahead of a period both count the numbers of
+    holders, some of which may be nobody's. Of them ``made`` deliveries came, which are
     ``sent`` or still ``waiting``. Mind that a webhook's holds up to 500 notices.
     """
 

@@ -36,7 +36,10 @@ _LONGEST_S: Final = 24 * 3_600
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """How a delivery stands after a try; ``pause_ms`` is for what waits."""
+    """How a delivery stands after a try; ``pause_ms`` is for what waits.
+
+    The note of what waits is what the last try has come to, so that an outage shows in every list.
+    """
 
     state: DeliveryState
     note: str = ""
@@ -63,7 +66,7 @@ def judge(outcome: Outcome, tries: int, swing: int) -> Verdict:
         case "failed":
             own_ms = PAUSES_S[max(tries, 1) - 1] * (1_000 + max(-SWING, min(swing, SWING)))
             asked_ms = min(outcome.retry_after_s or 0, _LONGEST_S) * 1_000
-            return Verdict(DeliveryState.WAITING, "", max(own_ms, asked_ms))
+            return Verdict(DeliveryState.WAITING, outcome.detail, max(own_ms, asked_ms))
 
 
 def given_up(tries: int) -> str:

@@ -10,6 +10,9 @@ from bursar.notices.model import Attempt, Channel, Delivery, DeliveryState, Kind
 COUNTED_TO: Final = 10_000
 """Figures of a queue say so much for more."""
 
+FAILURES: Final = 3
+"""What has failed so often and still waits, after some three minutes, is more than a hiccup."""
+
 Ended = Literal["sent", "parked", "dropped"]
 
 
@@ -105,9 +108,13 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     """How a channel's queue stands; ``waiting`` and ``parked`` are counted to `COUNTED_TO`.
 
     ``behind_s`` is for how long the one that has waited longest for a sender has been due.
+    ``failing`` of those that wait have failed `FAILURES` times or more; ``example`` is the number
+    of one. Each try puts off when they are due, so that they may never be behind.
     """
 
     channel: Channel
     waiting: int
     parked: int
     behind_s: int
+    failing: int = 0
+    example: int | None = None

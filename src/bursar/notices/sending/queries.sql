@@ -282,8 +282,8 @@ select a.number, a.began_at, a.took_ms, a.outcome, a.status, a.detail
  order by a.number;
 
 -- name: read_queues
--- How each channel stands, counted to a limit. How far it is behind is looked up line by line; what
--- stands in held lines is not behind.
+-- How each channel stands, counted to a limit, and one of what has failed several times. How far it
+-- is behind is looked up line by line; what stands in held lines is not behind.
 with recursive lines as (
     (select d.channel, d.endpoint_id, d.line
        from bursar.deliveries d
@@ -316,13 +316,18 @@ with recursive lines as (
      where (e.state is null or e.state = 'on') and (t.state is null or t.state <> 'paused')
      group by l.channel
 )
-select c.channel,
-       (select count(*) from (select from bursar.deliveries d
-         where d.channel = c.channel and d.state = 'waiting' limit %(limit)s) as w),
+select c.channel, w.waiting,
        (select count(*) from (select from bursar.deliveries d
          where d.channel = c.channel and d.state = 'parked' limit %(limit)s) as w),
-       coalesce(greatest(extract(epoch from clock_timestamp() - b.since)::bigint, 0), 0)
+       coalesce(greatest(extract(epoch from clock_timestamp() - b.since)::bigint, 0), 0),
+       w.failing, w.example
   from unnest(array['email', 'webhook']) as c (channel)
+ cross join lateral (
+       select count(*) as waiting, count(*) filter (where d.failed >= %(failures)s) as failing,
+              min(d.delivery_id) filter (where d.failed >= %(failures)s) as example
+         from (select w.delivery_id, w.tries - (w.leased_until is not null)::integer as failed
+                 from bursar.deliveries w
+                where w.channel = c.channel and w.state = 'waiting' limit %(limit)s) as d) w
   left join behind b on b.channel = c.channel;
 
 -- name: forget_deliveries

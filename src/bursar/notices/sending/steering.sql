@@ -59,10 +59,13 @@ with gone as (
 select count(*) from gone;
 
 -- name: release_parked
--- What a channel has parked under a note is to be sent after all.
+-- What a channel has parked under a note is to be sent after all; what had not been tried keeps
+-- the hour for which it waited, for that may be the end of somebody's night.
 with gone as (
     update bursar.deliveries d
-       set state = 'waiting', tries = 0, due_at = clock_timestamp(), ended_at = null, note = ''
+       set state = 'waiting', tries = 0, ended_at = null, note = '',
+           due_at = case when d.tries > 0 then clock_timestamp()
+                         else greatest(d.due_at, clock_timestamp()) end
      where d.state = 'parked' and d.channel = %(channel)s and d.note = %(note)s
     returning 1
 )

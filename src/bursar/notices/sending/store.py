@@ -21,6 +21,7 @@ from bursar.notices.model import (
 from bursar.notices.sending.backoff import MOST_TRIES, Verdict, given_up
 from bursar.notices.sending.model import (
     COUNTED_TO,
+    FAILURES,
     Claim,
     Claimed,
     GivenUp,
@@ -204,10 +205,11 @@ async def read_attempts(connection: Connection, delivery_id: int) -> tuple[Attem
 
 async def read_queues(connection: Connection) -> tuple[Queue, ...]:
     """Read how the queue of each channel stands."""
-    rows = await _all(connection, "read_queues", {"limit": Int4(COUNTED_TO)})
+    values = {"limit": Int4(COUNTED_TO), "failures": Int4(FAILURES)}
+    names = Queue.__struct_fields__[1:]
     return tuple(
-        Queue(channel=Channel(row[0]), waiting=row[1], parked=row[2], behind_s=row[3])
-        for row in rows
+        Queue(channel=Channel(row[0]), **dict(zip(names, row[1:], strict=True)))
+        for row in await _all(connection, "read_queues", values)
     )
 
 

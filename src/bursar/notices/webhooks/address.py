@@ -40,6 +40,7 @@ _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _LOCAL: Final = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
 _LOOPBACK: Final = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 _PORTS: Final = {"http": 80, "https": 443}
+_NOT_ALLOWED: Final = "in no network of BURSAR_WEBHOOK_NETWORKS"
 
 _NOT_GLOBAL: Final = tuple(
     (ip_network(network), why)
@@ -160,15 +161,15 @@ def check_url(url: str, networks: Sequence[Network]) -> WebAddress:
     if address is not None:
         why = forbidden(address, networks)
         if why is not None:
-            _refuse(f"may not lead to {address}: it is {why}, and in no network that is allowed")
+            _refuse(f"may not lead to {address}: it is {why}, and {_NOT_ALLOWED}")
         if where.scheme == "http" and not allowed_in_clear(address, networks):
-            _refuse("begins with https://: outside of allowed networks there is no http://")
+            _refuse("begins with https://: http:// is for networks of BURSAR_WEBHOOK_NETWORKS")
         return where
     local = where.host in _LOCAL or where.host.endswith(".localhost")
     if local and not any(_overlap(own, n) for own in _LOOPBACK for n in networks):
-        _refuse(f"may not lead to {where.host}: it is loopback, and in no network that is allowed")
+        _refuse(f"may not lead to {where.host}: it is loopback, and {_NOT_ALLOWED}")
     if where.scheme == "http" and not networks:
-        _refuse("begins with https://: no network is allowed to be reached by http://")
+        _refuse("begins with https://: http:// is for networks of BURSAR_WEBHOOK_NETWORKS")
     return where
 
 
