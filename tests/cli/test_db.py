@@ -58,6 +58,18 @@ def test_the_life_of_a_data_directory(data_dir: Path, tmp_path: Path) -> None:
     assert run("db", "restore", backup, "--replace", "--json").error["code"] == "option_invalid"
     assert run("db", "restore", backup, "--replace", "--yes").code == 0
 
+    run("webhook", "add", "https://app.example.org/hook")
+    run("backup", tmp_path / "c")
+    again = ("restore", tmp_path / "c", "--replace", "--yes")
+    assert "secrets.key" not in run(*again).err, "it is there"
+    key = (data_dir / "secrets.key").rename(data_dir / "key.kept")
+    assert f"put the secrets.key of the books into {data_dir}" in run(*again).err
+    assert run("webhook", "reseal", "--reason", "r", "--json").error["code"] == "setting_invalid"
+    [danger] = [f for f in run("doctor", "--json").json["findings"] if f["check"] == "secrets_key"]
+    assert "bring secrets.key back" in danger["todo"]
+    key.replace(data_dir / "secrets.key")
+    assert run("webhook", "reseal", "--reason", "r", "--json").json == {"resealed": 1}
+
 
 def test_a_backup_is_restored_into_another_database_and_checked(
     bursar: Run, empty_database: Database, tmp_path: Path

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bursar.platform.errors import Broken, Invalid, Rejected
-from bursar.platform.sealing import KEY_FILE, Seal, load_seal, new_key
+from bursar.platform.sealing import KEY_FILE, Seal, load_seal, new_key, reserve_key
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,17 @@ def test_a_damaged_key_file_is_never_replaced(tmp_path: Path) -> None:
     assert caught.value.code == "setting_invalid"
     assert "half a key" not in str(caught.value)
     assert path.read_text() == "half a key"
+
+
+def test_a_place_that_is_kept_for_a_key_takes_no_other(tmp_path: Path) -> None:
+    assert reserve_key(tmp_path)
+    assert not reserve_key(tmp_path)
+    with pytest.raises(Invalid, match="bring back the one that was there"):
+        load_seal(Told(), tmp_path)
+    key = new_key()
+    (tmp_path / KEY_FILE).write_text(key)
+    assert not reserve_key(tmp_path)
+    assert Seal((key,)).open(load_seal(Told(), tmp_path).seal(b"x")) == b"x"
 
 
 def test_a_link_in_the_place_of_the_key_is_refused(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from bursar.cli.verify import check_all, show_report
 from bursar.platform import backup as backups
 from bursar.platform.errors import Invalid
 from bursar.platform.place import reach_owner
+from bursar.platform.sealing import KEY_FILE, VARIABLE, reserve_key
+from bursar.platform.settings import load_settings
 
 app = single_command()
 
@@ -52,8 +54,19 @@ def restore(
     else:
         output.say(f"restored from {file}")
         show_report(report)
+    if done.sealed and found.data_dir and not load_settings().secrets_key:
+        _ask_for_key(found.data_dir)
     if not report.ok:
         raise typer.Exit(errors.EXIT_CODES["broken"])
+
+
+def _ask_for_key(data_dir: Path) -> None:
+    """Have no other key made in the place of the one that opens the secrets of webhooks."""
+    if reserve_key(data_dir):
+        errors.tell(
+            f"put the {KEY_FILE} of the books into {data_dir}, or set {VARIABLE}: until then the "
+            "secrets of webhooks and the links in letters cannot be read, and nothing is sent"
+        )
 
 
 def _confirm(question: str) -> None:

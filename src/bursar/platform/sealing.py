@@ -26,6 +26,7 @@ KEY_FILE: Final = "secrets.key"
 
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}=")
 _LARGEST: Final = 4_096
+_RESERVED: Final = "here belongs the key that sealed what was restored into this directory"
 
 
 class Keyed(Protocol):
@@ -103,16 +104,27 @@ def load_seal(settings: Keyed, data_dir: Path | None) -> Seal:
         try:
             text = _read(path)
         except FileNotFoundError:
-            _make(layout, path)
+            _put(layout, path, new_key())
             text = _read(path)
     if not _KEY.fullmatch(text):
         raise Invalid(
             "setting_invalid",
-            f"{path} is no key: bring it back from a backup, or set {VARIABLE}",
+            f"{path} is no key: bring back the one that was there when secrets were sealed, or set "
+            f"{VARIABLE}; if it is lost for good, remove the file",
             setting=VARIABLE,
             path=str(path),
         )
     return Seal((text,))
+
+
+def reserve_key(data_dir: Path) -> bool:
+    """Keep the place of the key that sealed what was restored: none is made until it is there.
+
+    Says so in the file, unless a key is there already, which is left alone; tells whether it did.
+    """
+    layout = layout_of(data_dir)
+    with disk_errors(layout.root):
+        return _put(layout, layout.root / KEY_FILE, _RESERVED)
 
 
 def has_key(data_dir: Path) -> bool:
@@ -143,23 +155,24 @@ def _read(path: Path) -> str:
         return file.read(_LARGEST).decode("ascii", errors="replace").strip()
 
 
-def _make(layout: Layout, path: Path) -> None:
+def _put(layout: Layout, path: Path, text: str) -> bool:
     """Make the file whole, then name it, unless another process was quicker: there is one key.
 
-    A link never replaces what is there, as a rename would.
+    A link never replaces what is there, as a rename would. Tells whether it is ours.
     """
     fd, name = tempfile.mkstemp(prefix=TEMPORARY, dir=layout.root)
     made = Path(name)
     try:
         with os.fdopen(fd, "w", encoding="ascii") as file:
-            file.write(new_key() + "\n")
+            file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())
         layout.give(made)
         try:
             path.hardlink_to(made)
         except FileExistsError:
-            return
+            return False
         layout.sync()
+        return True
     finally:
         made.unlink(missing_ok=True)

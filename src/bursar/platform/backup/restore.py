@@ -50,14 +50,20 @@ update bursar.economy
        system_identifier = (select system_identifier from pg_control_system());
 """
 
+_SEALED: Final = "select exists (select from bursar.webhook_endpoints where removed_at is null)"
+
 _UNKNOWN_BELOW_17: Final = b"SET transaction_timeout"
 
 
 class Restored(msgspec.Struct, frozen=True):
-    """What was restored; ``migrated`` are the numbers of the migrations applied after it."""
+    """What was restored; ``migrated`` are the numbers of the migrations applied after it.
+
+    ``sealed`` is whether there are secrets in it that nobody can read without their key.
+    """
 
     manifest: Manifest
     migrated: list[int]
+    sealed: bool
 
 
 def restore(
@@ -79,7 +85,8 @@ def restore(
     applied = migrate(owner_url)
     with connected(owner_url) as connection:
         connection.execute("analyze")
-    return Restored(manifest, [migration.number for migration in applied])
+        [[sealed]] = connection.execute(_SEALED).fetchall()
+    return Restored(manifest, [migration.number for migration in applied], sealed)
 
 
 def _load(programs: Programs, file: Path, owner_url: str, major: int) -> None:
