@@ -20,8 +20,8 @@ from bursar.cli.running import Limit
 from bursar.cli.session import Actor, Holder, Json, Reason, Where, actor_or_me, instant_of
 from bursar.ledger import Ledger
 from bursar.notices.model import Channel, Delivery, DeliveryState, Kind
-from bursar.notices.sending.model import Ended, WantedDeliveries
-from bursar.notices.sending.service import PARKED
+from bursar.notices.sending.model import Replayable, WantedDeliveries
+from bursar.notices.sending.service import NOT_TAKEN
 from bursar.notices.service import Notices
 
 DeliveryName = Annotated[str, typer.Argument(metavar="ID", help="delivery_7, or 7.")]
@@ -153,20 +153,21 @@ def replay_mail(
     state: Annotated[
         list[str] | None,
         typer.Option(
-            "--state", help="What ended so: sent, parked, dropped; several times. Else parked."
+            "--state",
+            help="Only sent, parked, dropped, or failing; several times. Else parked and failing.",
         ),
     ] = None,
     actor: Actor = None,
     where: Where = None,
     as_json: Json = False,
 ) -> None:
-    """Send letters again that were made in a span of time: those parked, without --state.
+    """Send letters at once that no mail server has taken, of those made in a span of time.
 
-    For when the mail server was away for days. They keep their ids; who has unsubscribed since is
-    sent none.
+    For when it is back: what failed else waits for its next try, up to a day, and what was parked
+    for good. They keep their ids; who has unsubscribed since is sent none.
     """
     first, end = instant_of(since, "--since"), instant_of(until, "--until")
-    states = cast("list[Ended]", state or PARKED)  # what is none of them is refused
+    states = cast("list[Replayable]", state or NOT_TAKEN)  # what is none of them is refused
 
     async def act(notices: Notices, _: Ledger) -> int:
         return await notices.deliveries.replay_mail(

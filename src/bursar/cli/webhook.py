@@ -18,8 +18,8 @@ from bursar.cli.session import (
 )
 from bursar.ledger import Ledger
 from bursar.notices.model import Kind
-from bursar.notices.sending.model import Ended
-from bursar.notices.sending.service import ENDED
+from bursar.notices.sending.model import Replayable
+from bursar.notices.sending.service import REPLAYABLE
 from bursar.notices.service import Notices
 from bursar.notices.webhooks.address import parse_url
 from bursar.notices.webhooks.model import Endpoint, NewSecret, subject_of
@@ -228,7 +228,7 @@ def replay(
     state: Annotated[
         list[str] | None,
         typer.Option(
-            "--state", help="Only what ended so: sent, parked, dropped; several times. Else all."
+            "--state", help="Only sent, parked, dropped, or failing; several times. Else all."
         ),
     ] = None,
     actor: Actor = None,
@@ -238,7 +238,7 @@ def replay(
     """Send a webhook again what was made for it in a span of time, under the same ids."""
     number = number_of(name, _THING, "ID")
     first, end = instant_of(since, "--since"), instant_of(until, "--until")
-    states = cast("list[Ended]", state or ENDED)  # what is none of them is refused
+    states = cast("list[Replayable]", state or REPLAYABLE)  # what is none of them is refused
 
     async def act(notices: Notices, _: Ledger) -> int:
         return await notices.deliveries.replay_range(

@@ -1,5 +1,6 @@
 """From a delivery to a mailbox: whom it is for is looked up, and what came of it is told (N2)."""
 
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -78,7 +79,7 @@ class World:
             self.carrier = MailCarrier(
                 self.ledger, self.settings, self.asked, self.waits, unsubscribing=LINKS
             )
-        address = said.pop("address", "")
+        address, tries = said.pop("address", ""), said.pop("tries", 1)
         return await self.carrier.carry(
             Delivery(
                 delivery_id=1,
@@ -86,8 +87,8 @@ class World:
                 channel=Channel.EMAIL,
                 kind=kind,
                 state=DeliveryState.WAITING,
-                attempts=1,
-                tries=1,
+                attempts=tries,
+                tries=tries,
                 happened_at=AT,
                 made_at=AT,
                 due_at=AT,
@@ -281,9 +282,22 @@ async def test_a_server_that_our_setting_cannot_use_is_told_to_operators(world: 
     assert "530" not in alert.message or "Authentication" in alert.message
 
 
+async def test_a_server_that_is_not_there_for_minutes_is_told_to_operators(world: World) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    world.settings = Mail(f"smtp://127.0.0.1:{port}?helo=club.example")
+    for tries in (1, 2):
+        assert (await world.carry(tries=tries)).outcome == "failed"
+        assert await world.alerts() == []
+    assert (await world.carry(tries=3)).outcome == "failed"
+    [alert] = await world.alerts()
+    assert (alert.kind, alert.subject) == ("mail_server", "127.0.0.1")
+    assert alert.message.startswith("connect: ")
+
+
 async def test_greylisting_is_nobodys_alert(world: World) -> None:
     world.there.rcpt = lambda _: "451 4.7.1 later"
-    done = await world.carry()
+    done = await world.carry(tries=9)
     assert (done.outcome, done.status) == ("failed", 451)
     assert await world.alerts() == []
 

@@ -272,6 +272,8 @@ async def span(pool: Database, owner: psycopg.Connection, endpoint: Callable[...
     await send(pool, WEBHOOK, Outcome(outcome="refused"))
     await add(pool, hook(one, "dropped"), hook(two, "other"))
     await send(pool, WEBHOOK, Outcome(outcome="dropped"))
+    await add(pool, hook(one, "failing"))
+    await send(pool, WEBHOOK, FAILED)
     await add(pool, hook(one, "waiting"))
     start = datetime(2026, 5, 1, tzinfo=UTC)
     owner.execute(
@@ -285,9 +287,10 @@ async def span(pool: Database, owner: psycopg.Connection, endpoint: Callable[...
 @pytest.mark.parametrize(
     ("first", "last", "how", "facts"),
     [
-        (0, 10, {}, {"sent", "soon", "parked", "dropped"}),
+        (0, 10, {}, {"sent", "soon", "parked", "dropped", "failing"}),
         (1, 2, {}, {"soon"}),
-        (2, 10, {}, {"parked", "dropped"}),
+        (2, 10, {}, {"parked", "dropped", "failing"}),
+        (0, 10, {"states": ["failing"]}, {"failing"}),
         (0, 10, {"kinds": [Kind.REMINDER, Kind.CORRECTED]}, {"soon"}),
         (0, 10, {"states": ["parked", "dropped"]}, {"parked", "dropped"}),
         (0, 10, {"states": ["sent"], "kinds": [Kind.DEPOSIT]}, {"sent"}),
@@ -322,7 +325,13 @@ async def letters(pool: Database, owner: psycopg.Connection) -> datetime:
     await add(pool, mail("parked"), mail("ops", holder_id=None, address="ops@club.example"))
     await add(pool, mail("soon", kind=Kind.REMINDER))
     await send(pool, EMAIL, Outcome(outcome="refused"))
+    await add(pool, mail("failing"), mail("under way"))
+    await send(pool, EMAIL, FAILED)
     await add(pool, mail("waiting"), hook(1, "hook", parked_note="restored"))
+    owner.execute(
+        "update bursar.deliveries set leased_until = now() + '1 hour'"
+        " where data->>'fact' = 'under way'"
+    )
     start = datetime(2026, 5, 1, tzinfo=UTC)
     owner.execute(
         "update bursar.deliveries set made_at = %s + make_interval(hours => delivery_id::int - 1),"
@@ -335,14 +344,15 @@ async def letters(pool: Database, owner: psycopg.Connection) -> datetime:
 @pytest.mark.parametrize(
     ("first", "last", "how", "facts"),
     [
-        (0, 10, {}, {"parked", "ops", "soon"}),
+        (0, 10, {}, {"parked", "ops", "soon", "failing"}),
+        (0, 10, {"states": ["parked"]}, {"parked", "ops", "soon"}),
         (1, 3, {}, {"parked", "ops"}),
         (0, 10, {"kinds": [Kind.REMINDER]}, {"soon"}),
         (0, 10, {"states": ["sent"]}, {"sent"}),
         (0, 10, {"states": ["sent", "parked"], "kinds": [Kind.DEPOSIT]}, {"sent", "parked", "ops"}),
     ],
 )
-async def test_the_letters_of_a_span_are_sent_again_those_that_were_parked_unless_told(
+async def test_the_letters_of_a_span_are_sent_again_those_not_taken_unless_told(
     pool: Database,
     deliveries: Deliveries,
     letters: datetime,

@@ -86,8 +86,8 @@ async def replay_delivery(request: Call, delivery: int, data: Because) -> None:
 async def replay_mail(request: Call, data: ReplayOfMail) -> Replayed:
     """Send the letters again that were made in a span of time, with the same ids.
 
-    Without `states` those that were parked, as they are after days without a mail server. Who has
-    unsubscribed since is sent none.
+    Without `states` those that no mail server has taken: `parked`, or `failing` and waiting for
+    their next try. Who has unsubscribed since is sent none.
     """
     replayed = await request.services.notices.deliveries.replay_mail(
         data.since,

@@ -11,8 +11,8 @@ from bursar.api.wire.text import Reason
 from bursar.notices.mail.model import Bounce
 from bursar.notices.making.model import Dispatch, DispatchState
 from bursar.notices.model import Attempt, Delivery, DeliveryState
-from bursar.notices.sending.model import DeliveryDetail, Ended
-from bursar.notices.sending.service import PARKED
+from bursar.notices.sending.model import DeliveryDetail, Replayable
+from bursar.notices.sending.service import NOT_TAKEN
 
 SentBy = Literal["email", "webhook"]
 Names = Mapping[int, str]
@@ -63,13 +63,14 @@ class DeliveryWhole(msgspec.Struct, frozen=True, kw_only=True):
 class ReplayOfMail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which letters are to be sent again: those made from ``since`` to before ``until``.
 
-    No kinds are all kinds; without ``states`` those that were parked. What waits is left as it is.
+    No kinds are all kinds; without ``states`` those that no mail server has taken. What waits for
+    its first try is left as it is.
     """
 
     since: datetime
     until: datetime
     kinds: list[NoticeKind] = []
-    states: Annotated[tuple[Ended, ...], msgspec.Meta(min_length=1)] = PARKED
+    states: Annotated[tuple[Replayable, ...], msgspec.Meta(min_length=1)] = NOT_TAKEN
     reason: Reason
 
 

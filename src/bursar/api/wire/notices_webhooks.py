@@ -9,8 +9,8 @@ from bursar.access import Caller, Scope
 from bursar.api.wire.notices import NoticeKind
 from bursar.api.wire.text import Reason
 from bursar.notices.model import Outcome
-from bursar.notices.sending.model import Ended
-from bursar.notices.sending.service import ENDED
+from bursar.notices.sending.model import Replayable
+from bursar.notices.sending.service import REPLAYABLE
 from bursar.notices.webhooks.address import MAX_URL, parse_url
 from bursar.notices.webhooks.examine import MAX_DESCRIPTION, MAX_OVERLAP_HOURS
 from bursar.notices.webhooks.model import Endpoint, EndpointState, NewSecret
@@ -100,13 +100,14 @@ class PingAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class ReplayOf(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which deliveries are to be sent again: those made from ``since`` to before ``until``.
 
-    No kinds are all kinds. What still waits is left as it is.
+    No kinds are all kinds. What is ``failing`` waits for its next try, and is sent at once; what
+    waits for its first is left as it is.
     """
 
     since: datetime
     until: datetime
     kinds: list[NoticeKind] = []
-    states: Annotated[tuple[Ended, ...], msgspec.Meta(min_length=1)] = ENDED
+    states: Annotated[tuple[Replayable, ...], msgspec.Meta(min_length=1)] = REPLAYABLE
     reason: Reason
 
 

@@ -68,7 +68,8 @@ class DeliveryCalls:
     ) -> int:
         """Send letters again that were made from ``since`` to before ``until``; how many.
 
-        ``states`` are some of ``sent``, ``parked`` and ``dropped``; those parked without.
+        ``states`` are some of ``sent``, ``parked``, ``dropped`` and ``failing``, which is waiting
+        for its next try; without, those that are parked or failing.
         """
         body = said(since=since, until=until, kinds=kinds, states=states, reason=reason)
         path = ("deliveries", "replay")

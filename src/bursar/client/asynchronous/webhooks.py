@@ -94,7 +94,7 @@ class WebhookCalls:
     ) -> int:
         """Send again what was made for it from ``since`` to before ``until``; how many.
 
-        ``states`` are some of ``sent``, ``parked`` and ``dropped``; all without.
+        ``states`` are some of ``sent``, ``parked``, ``dropped`` and ``failing``; all without.
         """
         body = said(since=since, until=until, kinds=kinds, states=states, reason=reason)
         path = ("webhooks", webhook_id, "replay")

@@ -26,6 +26,7 @@ from bursar.notices.mail.smtp import Failed, Postbox
 from bursar.notices.mail.unsubscribe import Unsubscribing
 from bursar.notices.model import Channel, Delivery, Kind, NoticeSettings, Outcome
 from bursar.notices.sending.carrier import NotNow
+from bursar.notices.sending.model import FAILURES
 from bursar.platform.errors import Invalid, Missing
 from bursar.platform.smtp_url import server_of
 from bursar.programs.model import AlertKind
@@ -127,15 +128,15 @@ class MailCarrier:
             )
         except ValueError:
             return _UNUSABLE
-        return await self._send(letter, holder)
+        return await self._send(letter, holder, delivery.tries)
 
-    async def _send(self, letter: EmailMessage, holder: Holder | None) -> Outcome:
+    async def _send(self, letter: EmailMessage, holder: Holder | None, tries: int) -> Outcome:
         to = recipient_of(letter)
         try:
             await self._postbox.hand_over(self._sender.address, to, as_bytes(letter))
         except Failed as failed:
             outcome = failed.outcome
-            if failed.setting:
+            if failed.setting or (failed.away and tries >= FAILURES):
                 await self._alert("mail_server", self._postbox.server.host, outcome.detail)
             if outcome.outcome == "bounced" and holder is not None and holder.email:
                 await self._bounces.keep(

@@ -33,12 +33,16 @@ _CLOSING: Final = 421
 
 
 class Failed(Exception):
-    """A conversation ended before the letter was taken; ``setting`` if ours is to blame."""
+    """A conversation ended before the letter was taken; ``setting`` if ours is to blame.
+
+    ``away`` is whether there was none to speak of: the server is not there, or not for us.
+    """
 
     def __init__(self, outcome: Outcome, *, setting: bool = False) -> None:
         super().__init__(outcome.detail)
         self.outcome = outcome
         self.setting = setting
+        self.away = False
 
 
 class _Line:
@@ -128,8 +132,10 @@ class Postbox:
                 await self._say("tls", to, smtp.starttls())
             if server.username:
                 await self._say("login", to, smtp.login(server.username, server.password))
-        except BaseException:
+        except BaseException as error:
             smtp.close()
+            if isinstance(error, Failed):
+                error.away = True
             raise
         return smtp
 

@@ -13,7 +13,8 @@ COUNTED_TO: Final = 10_000
 FAILURES: Final = 3
 """What has failed so often and still waits, after some three minutes, is more than a hiccup."""
 
-Ended = Literal["sent", "parked", "dropped"]
+Replayable = Literal["sent", "parked", "dropped", "failing"]
+"""How a delivery stands that may be sent again; one that is ``failing`` waits for its next try."""
 
 
 class NewDelivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +94,7 @@ class WantedDeliveries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """What was put into the queue from ``since`` to before ``until`` and has ended.
+    """What was put into the queue from ``since`` to before ``until`` and has ended or failed.
 
     Of those ``kinds`` and ``states``; no kind is every kind. Both are in order, each there once.
     """
@@ -101,7 +102,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     until: datetime
     kinds: tuple[Kind, ...]
-    states: tuple[Ended, ...]
+    states: tuple[Replayable, ...]
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Final
 
 from bursar.notices.model import Channel, Delivery, Kind
 from bursar.notices.sending import store, store_steering
-from bursar.notices.sending.model import DeliveryDetail, Ended, Queue, Span, WantedDeliveries
+from bursar.notices.sending.model import DeliveryDetail, Queue, Replayable, Span, WantedDeliveries
 from bursar.platform.database import Connection, Database
 from bursar.platform.errors import Conflict, Invalid, Missing, Rejected
 from bursar.platform.pages import Page, check_limit, place_of
@@ -16,8 +16,8 @@ from bursar.trail import record
 _NEWEST: Final = 2**63 - 1
 _LARGEST_INT4: Final = 2**31 - 1
 _SLICE: Final = 10_000
-ENDED: Final[tuple[Ended, ...]] = ("sent", "parked", "dropped")
-PARKED: Final[tuple[Ended, ...]] = ("parked",)
+REPLAYABLE: Final[tuple[Replayable, ...]] = ("sent", "parked", "dropped", "failing")
+NOT_TAKEN: Final[tuple[Replayable, ...]] = ("parked", "failing")
 
 
 class Deliveries:
@@ -100,15 +100,16 @@ class Deliveries:
         until: datetime,
         *,
         kinds: Collection[Kind] = (),
-        states: Collection[Ended] = ENDED,
+        states: Collection[Replayable] = REPLAYABLE,
         actor: str,
         reason: str,
     ) -> int:
         """Send an endpoint all that was made for it from ``since`` to before ``until``.
 
         Of the kinds and states named; no kind is every kind. Of what was made: by `made_at`, when
-        it was put into the queue, not when it happened or was sent. What still waits is left as it
-        is. All of it in one transaction; returns how many.
+        it was put into the queue, not when it happened or was sent. What has failed need not wait
+        for its next try; what waits for its first, or is under way, is left as it is. All of it in
+        one transaction; returns how many.
         """
         check_voice(actor, reason)
         span = _span(since, until, kinds, states)
@@ -136,14 +137,14 @@ class Deliveries:
         until: datetime,
         *,
         kinds: Collection[Kind] = (),
-        states: Collection[Ended] = PARKED,
+        states: Collection[Replayable] = NOT_TAKEN,
         actor: str,
         reason: str,
     ) -> int:
         """Send the letters that were made in a span again, as `replay_range` does.
 
-        Without other ``states`` those that were parked: what a mail server would not take for too
-        long. Who has unsubscribed since, or has no address that takes letters, is sent none.
+        Without other ``states`` those that no mail server has taken: parked, or failing. Who has
+        unsubscribed since, or has no address that takes letters, is sent none.
         """
         check_voice(actor, reason)
         span = _span(since, until, kinds, states)
@@ -210,12 +211,14 @@ def _unknown(delivery_id: int) -> Missing:
 
 
 def _span(
-    since: datetime, until: datetime, kinds: Collection[Kind], states: Collection[Ended]
+    since: datetime, until: datetime, kinds: Collection[Kind], states: Collection[Replayable]
 ) -> Span:
     if since.tzinfo is None or until.tzinfo is None or since >= until:
         raise Invalid("delivery_span", "a span is from one instant with a zone to a later one")
-    if not states or not set(states) <= set(ENDED):
-        raise Invalid("delivery_states", f"states are some of {', '.join(ENDED)}", states=[*states])
+    if not states or not set(states) <= set(REPLAYABLE):
+        raise Invalid(
+            "delivery_states", f"states are some of {', '.join(REPLAYABLE)}", states=[*states]
+        )
     return Span(
         since=since, until=until, kinds=tuple(sorted({*kinds})), states=tuple(sorted({*states}))
     )

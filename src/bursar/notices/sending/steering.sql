@@ -27,16 +27,19 @@ select 1
  where e.endpoint_id = %(endpoint_id)s and e.removed_at is null;
 
 -- name: replay_range
--- The same for what was put into an endpoint's queue in a span of time, and has ended.
+-- The same for what was put into an endpoint's queue in a span of time, and has ended or failed.
 with gone as (
     update bursar.deliveries d
-       set state = 'waiting', tries = 0, due_at = clock_timestamp(), ended_at = null, note = '',
+       set state = 'waiting', tries = 0, due_at = clock_timestamp(), leased_until = null,
+           ended_at = null, note = '',
            dispatch_id = case when not exists (select from bursar.dispatches t
                                                 where t.dispatch_id = d.dispatch_id
                                                   and t.state = 'canceled') then d.dispatch_id end
      where d.endpoint_id = %(endpoint_id)s and d.endpoint_id > 0
        and d.made_at >= %(since)s and d.made_at < %(until)s
-       and d.state = any (%(states)s::text[]) and d.state <> 'waiting'
+       and (d.state <> 'waiting' and d.state = any (%(states)s::text[])
+            or d.state = 'waiting' and 'failing' = any (%(states)s::text[]) and d.tries > 0
+               and (d.leased_until is null or d.leased_until <= clock_timestamp()))
        and (%(kinds)s::text[] is null or d.kind = any (%(kinds)s::text[]))
     returning 1
 )
@@ -46,13 +49,16 @@ select count(*) from gone;
 -- The same for letters, to whomever they are.
 with gone as (
     update bursar.deliveries d
-       set state = 'waiting', tries = 0, due_at = clock_timestamp(), ended_at = null, note = '',
+       set state = 'waiting', tries = 0, due_at = clock_timestamp(), leased_until = null,
+           ended_at = null, note = '',
            dispatch_id = case when not exists (select from bursar.dispatches t
                                                 where t.dispatch_id = d.dispatch_id
                                                   and t.state = 'canceled') then d.dispatch_id end
      where d.channel = 'email'
        and d.made_at >= %(since)s and d.made_at < %(until)s
-       and d.state = any (%(states)s::text[]) and d.state <> 'waiting'
+       and (d.state <> 'waiting' and d.state = any (%(states)s::text[])
+            or d.state = 'waiting' and 'failing' = any (%(states)s::text[]) and d.tries > 0
+               and (d.leased_until is null or d.leased_until <= clock_timestamp()))
        and (%(kinds)s::text[] is null or d.kind = any (%(kinds)s::text[]))
     returning 1
 )
