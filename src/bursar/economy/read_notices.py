@@ -8,7 +8,7 @@ from typing import Final, get_args
 import msgspec
 
 from bursar.economy.fields import Fields, kind, one_of, suggestion
-from bursar.notices.kinds import LANGUAGES, OF_HOLDERS, OF_OPERATORS, OF_THE_REST
+from bursar.notices.kinds import OF_HOLDERS, OF_OPERATORS, OF_THE_REST
 from bursar.notices.model import Kind, NoticeSettings, Personal, QuietHours
 from bursar.platform.mailbox import is_address
 
@@ -38,7 +38,7 @@ def read_notices(
         send=_send(table),
         channels=_channels(table, usual.channels),
         quiet=_quiet(table.table("quiet", '{ from = "22:00", until = "07:00" }')),
-        language=table.choice("language", LANGUAGES, usual.language),
+        language=_language(table, usual.language),
         keep_days=_or(table.number("keep_days", *_KEEP_DAYS), usual.keep_days),
         operators=_operators(table),
         names=_names(table.table("names"), assets),
@@ -162,6 +162,15 @@ def _operators(table: Fields) -> tuple[str, ...]:
     if len({item.casefold() for item in value}) < len(value):
         table.wrong("operators", "names somebody twice")
     return tuple(value)
+
+
+def _language(table: Fields, usual: str) -> str:
+    """Read a language: one of ours, or one that the operator has texts in."""
+    language = table.text("language", usual)
+    if not _LANGUAGE.fullmatch(language):
+        table.wrong("language", "is no language; write it like en, de or fr")
+        return usual
+    return language
 
 
 def _names(table: Fields | None, assets: Collection[str]) -> dict[str, dict[str, str]]:

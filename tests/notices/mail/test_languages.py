@@ -37,6 +37,16 @@ def test_the_language_is_the_locales_if_there_are_texts_in_it(
 
 
 @pytest.mark.parametrize(
+    ("locale", "otherwise", "language"),
+    [("it", "fr", "fr"), ("de", "fr", "de"), ("it", "sv", "en"), (None, "sv", "en")],
+)
+def test_the_economys_language_is_next_and_english_the_last(
+    locale: str | None, otherwise: str, language: str
+) -> None:
+    assert language_of(locale, ("en", "de", "fr"), otherwise) == language
+
+
+@pytest.mark.parametrize(
     ("amount", "scale", "locale", "written"),
     [
         (1_234_567, 0, "en", "1,234,567"),

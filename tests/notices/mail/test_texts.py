@@ -131,6 +131,23 @@ def test_what_a_notice_does_not_have_is_not_said(missing: str) -> None:
             assert TEXTS.render(kind, less, sample_reader(language)).subject
 
 
+@pytest.mark.parametrize(
+    ("language", "period", "said"),
+    [
+        ("en", "2026-11", "any coins for November 2026."),
+        ("en", "2026-12-01", "any coins for the cycle from 1 December 2026."),
+        ("en", "w7", "any coins."),
+        ("de", "2026-11", "Du hast für November 2026 keine Münzen"),
+        ("de", "2026-12-01", "Du hast für den Zyklus ab 1. Dezember 2026 keine Münzen"),
+        ("de", "w7", "Du hast diesmal keine Münzen"),
+    ],
+)
+def test_who_was_left_out_of_a_month_is_not_told_of_a_cycle(
+    language: str, period: str, said: str
+) -> None:
+    assert said in render(Kind.REFRESH_FAILED, language, period=period).text
+
+
 def test_a_reminder_of_an_amount_that_nobody_knows_yet_names_the_asset() -> None:
     done = render(Kind.REMINDER, amount=None)
     assert done.subject == "New coins on 1 December 2026"

@@ -22,13 +22,18 @@ from babel.dates import (
 )
 from babel.numbers import NumberPattern, parse_pattern
 
+from bursar.notices.kinds import LANGUAGES
+
 _SPARE: Final = Locale("en")
 
 
 def language_of(locale: str | None, known: Collection[str], otherwise: str) -> str:
-    """Choose the language of a holder's texts: that of the locale, if there are texts in it."""
+    """Choose the language of a holder's texts: that of the locale, if there are texts in it.
+
+    Else the economy's, and English where there are none in that.
+    """
     language = (locale or "").replace("_", "-").partition("-")[0].lower()
-    return language if language in known else otherwise
+    return next((one for one in (language, otherwise) if one in known), LANGUAGES[0])
 
 
 @lru_cache(maxsize=1_000)

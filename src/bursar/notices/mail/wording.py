@@ -37,7 +37,8 @@ def words_of(kind: Kind, data: Mapping[str, Any], reader: Reader) -> dict[str, o
     """Say what the templates of a kind may use; what a notice does not have is an empty text.
 
     ``amount``, ``balance`` and ``below`` are written with the asset's name, an amount without its
-    sign: ``taken`` is whether it was less than nothing. ``owing`` is whether the balance is.
+    sign: ``taken`` is whether it was less than nothing. ``owing`` is whether the balance is, and
+    ``by_day`` whether the period is named by the day it begins on.
     ``due`` and ``expires`` are days, ``due_hour`` and ``expires_hour`` the hours with the zone.
     ``about`` is an alert's or a summary's subject. Raises `Broken` ``notice_data``.
     """
@@ -52,7 +53,9 @@ def words_of(kind: Kind, data: Mapping[str, Any], reader: Reader) -> dict[str, o
     try:
         texts = {name: str(data.get(name) or "") for name in _TEXTS}
         words |= {"about" if name == "subject" else name: text for name, text in texts.items()}
-        words["period"] = period_in_words(str(data.get("period") or ""), locale)
+        period = str(data.get("period") or "")
+        words["period"] = period_in_words(period, locale)
+        words["by_day"] = len(period) == len("2026-12-01")
         code = str(data.get("asset") or "")
         words["asset"] = asset = reader.names.get(code, {}).get(reader.language) or code
         for name in _AMOUNTS:
