@@ -3,6 +3,7 @@
 `BURSAR_TEST_POSTGRES_BIN` chooses the PostgreSQL; without it the wheel's is used.
 """
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import psycopg
 import pytest
 import structlog
 
+from bursar.access import lease, limiter
 from bursar.platform.migrations import migrate
 from bursar.platform.postgres import Server, stop
 from tests.support import postgres
@@ -52,6 +54,34 @@ def logs_as_they_are() -> Iterator[None]:
     """Take back how a command that ran in this process has set up its logs."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_as_on_a_terminal() -> Iterator[None]:
+    """Have what a test starts hear SIGINT and SIGHUP, whatever has started the tests.
+
+    A shell's background job and ``nohup`` ignore them, and so would every process after that. The
+    tests' own process goes on ignoring them: a handler of Python's is not inherited.
+    """
+    ignored = [
+        number
+        for number in (signal.SIGINT, signal.SIGHUP)
+        if signal.getsignal(number) is signal.SIG_IGN
+    ]
+    for number in ignored:
+        signal.signal(number, lambda *_: None)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """Wait longer for the database than for a caller: a test's machine may stand still for long."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (lease, limiter):
+            patch.setattr(module, "_PATIENCE_S", 60.0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -278,7 +278,7 @@ def test_a_stream_ends_with_its_token_is_not_slow_and_counts_once(
 ) -> None:
     url, inbox, log = own
     with serving(url, inbox, log) as one:
-        with listen(one.url, token_of(url, "maria", ttl_s=3)) as client:
+        with listen(one.url, token_of(url, "maria", ttl_s=6)) as client:
             client.next()
             inbox.put("maria", 1)
             assert client.next().id == "1"
