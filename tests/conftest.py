@@ -3,6 +3,7 @@
 `BURSAR_TEST_POSTGRES_BIN` chooses the PostgreSQL; without it the wheel's is used.
 """
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,7 +62,8 @@ def signals_as_on_a_terminal() -> Iterator[None]:
     """Have what a test starts hear SIGINT and SIGHUP, whatever has started the tests.
 
     A shell's background job and ``nohup`` ignore them, and so would every process after that. The
-    tests' own process goes on ignoring them: a handler of Python's is not inherited.
+    tests' own process goes on ignoring them: a handler of Python's is not inherited. One of xdist's
+    ignores SIGINT in the end, too: it is interrupted if it takes more than 5 s to go, and goes.
     """
     ignored = [
         number
@@ -71,7 +73,8 @@ def signals_as_on_a_terminal() -> Iterator[None]:
     for number in ignored:
         signal.signal(number, lambda *_: None)
     yield
-    for number in ignored:
+    leaves = [signal.SIGINT] if "PYTEST_XDIST_WORKER" in os.environ else []
+    for number in ignored + leaves:
         signal.signal(number, signal.SIG_IGN)
 
 

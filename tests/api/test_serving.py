@@ -372,8 +372,10 @@ def test_only_what_fails_or_is_slow_is_logged_by_itself(database: Database, log:
             assert failed.status_code == 500
             owner.execute("alter table bursar.away rename to assets")
         assert one.end() == 0
-    lines = {line["request_id"]: line["status"] for line in one.events("request")}
-    assert lines == {"slow": 200, "failed": 500}
+    lines = {line["request_id"]: line for line in one.events("request")}
+    assert (lines.pop("slow")["status"], lines.pop("failed")["status"]) == (200, 500)
+    quick = [line for line in lines.values() if line["took_ms"] < 1_000]
+    assert quick == [], "on a busy machine others may be slow, too"
     assert "away" not in failed.text
     [broken] = one.events("broken")
     assert broken["request_id"] == "failed"
