@@ -233,7 +233,7 @@ def listen(url: str, token: str, last: object = None, **headers: str) -> Iterato
     given = {"authorization": f"Bearer {token}"} | headers
     if last is not None:
         given["last-event-id"] = str(last)
-    with httpx.stream("GET", url + PATH, headers=given, timeout=20) as answer:
+    with httpx.stream("GET", url + PATH, headers=given, timeout=60) as answer:
         client = Client(answer)  # kept here: a reader that nobody has closes what it reads
         yield client
 

@@ -58,7 +58,7 @@ class Process:
     def answers(self, path: str = "/health/live") -> bool:
         """Say whether it answers; patient."""
         try:
-            return httpx.get(self.url + path, timeout=20).status_code == 200
+            return httpx.get(self.url + path, timeout=60).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -73,7 +73,7 @@ class Process:
 
     def connect(self) -> socket.socket:
         """Open a connection."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
     def say(self, *parts: bytes) -> bytes:
         """Send bytes on a new connection, and read all that is answered until it is closed."""

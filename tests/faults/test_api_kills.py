@@ -197,7 +197,7 @@ def test_what_was_answered_is_in_the_books_once_whatever_is_killed(
             time.sleep(random.uniform(0.005, 0.1))
             under_way, disturbed = callers.in_flight, disturbances(callers)
             getattr(faults, kind)()
-            wait_for(lambda: faults.one.status() == 200, f"ready after {kind}", 30)
+            wait_for(lambda: faults.one.status() == 200, f"ready after {kind}")
             callers.until_answered(_LOAD)
             disturbed = disturbances(callers) - disturbed
             hit[kind] += under_way > 0 and (disturbed > 0 or kind in _UNFELT)

@@ -95,7 +95,7 @@ class Running:
     def status(self, path: str = "/health/ready") -> int:
         """Ask over a connection of its own; 0 is no answer."""
         try:
-            return httpx.get(self.url + path, timeout=10).status_code
+            return httpx.get(self.url + path, timeout=PATIENCE_S).status_code
         except httpx.HTTPError:
             return 0
 

@@ -36,7 +36,7 @@ def certified(ca: trustme.CA, *names: str) -> ssl.SSLContext:
 
 def postbox(port: int, *, scheme: str = "smtp", user: str = "", more: str = "") -> Postbox:
     url = f"{scheme}://{user}127.0.0.1:{port}?helo=club.example{more}"
-    return Postbox(server_of(url), timeout_s=5.0)
+    return Postbox(server_of(url), timeout_s=30.0)
 
 
 async def send(box: Postbox, to: str = ADA) -> Outcome:

@@ -192,7 +192,7 @@ def test_from_another_process_namespace_the_server_is_attached_to_and_not_signal
         "import sys; from pathlib import Path\n"
         "from bursar.platform.errors import Unavailable\n"
         "from bursar.platform.postgres import start, status, stop\n"
-        "d = Path(sys.argv[1]); s = start(d, wait_s=10); print(s.started, status(d).state)\n"
+        "d = Path(sys.argv[1]); s = start(d, wait_s=60); print(s.started, status(d).state)\n"
         "try:\n    stop(d, wait_s=0.2)\n"
         "except Unavailable as error:\n    print(error.code)\n"
     )
