@@ -3,6 +3,8 @@
 `BURSAR_TEST_POSTGRES_BIN` chooses the PostgreSQL; without it the wheel's is used.
 """
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ import psycopg
 import pytest
 import structlog
 
+from bursar.access import lease, limiter
 from bursar.platform.migrations import migrate
 from bursar.platform.postgres import Server, stop
 from tests.support import postgres
@@ -52,6 +55,36 @@ def logs_as_they_are() -> Iterator[None]:
     """Take back how a command that ran in this process has set up its logs."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_as_on_a_terminal() -> Iterator[None]:
+    """Have what a test starts hear SIGINT and SIGHUP, whatever has started the tests.
+
+    A shell's background job and ``nohup`` ignore them, and so would every process after that. The
+    tests' own process goes on ignoring them: a handler of Python's is not inherited. One of xdist's
+    ignores SIGINT in the end, too: it is interrupted if it takes more than 5 s to go, and goes.
+    """
+    ignored = [
+        number
+        for number in (signal.SIGINT, signal.SIGHUP)
+        if signal.getsignal(number) is signal.SIG_IGN
+    ]
+    for number in ignored:
+        signal.signal(number, lambda *_: None)
+    yield
+    leaves = [signal.SIGINT] if "PYTEST_XDIST_WORKER" in os.environ else []
+    for number in ignored + leaves:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """Wait longer for the database than for a caller: a test's machine may stand still for long."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (lease, limiter):
+            patch.setattr(module, "_PATIENCE_S", 60.0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from bursar.economy.parse import parse
 from bursar.ledger import Ledger
 from bursar.platform import postgres
 from tests.support.postgres import THROW_AWAY, server_in_temporary_directory
+from tests.support.running import kept_port
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -55,7 +55,7 @@ def test_the_commands_print_what_the_readme_says(books: Path, block: str) -> Non
             env=environ,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=280,
             check=False,
         )
         assert _facts(ran.stdout) == _facts(printed), command
@@ -63,28 +63,26 @@ def test_the_commands_print_what_the_readme_says(books: Path, block: str) -> Non
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the README asks with curl")
 def test_what_is_served_answers_what_the_readme_says(books: Path, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    environ = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "BURSAR_PORT": port,
-    }
     assert _SERVED is not None
     steps = [*_commands(_SERVED[1])]
-    script = "".join(
-        f"{command.replace('./shop', str(books)).replace('8600', port)}\necho; echo @@\n"
-        for command, _ in steps
-    )
-    ran = subprocess.run(
-        ["bash", "-c", f"exec 2>&1\n{script}"],
-        cwd=tmp_path,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
+    with kept_port() as port:
+        environ = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "BURSAR_PORT": str(port),
+        }
+        script = "".join(
+            f"{command.replace('./shop', str(books)).replace('8600', str(port))}\necho; echo @@\n"
+            for command, _ in steps
+        )
+        ran = subprocess.run(
+            ["bash", "-c", f"exec 2>&1\n{script}"],
+            cwd=tmp_path,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
     for (command, printed), said in zip(steps, ran.stdout.split("@@\n"), strict=False):
         assert _facts(said) == _facts(printed), command
 

@@ -31,7 +31,7 @@ from bursar.notices.model import InboxNotice, Kind, NoticeId
 from bursar.notices.program_kinds import ProgramKinds
 from bursar.platform.errors import Missing, Unavailable
 from bursar.platform.settings import Settings, load_settings
-from tests.support.running import Running, children, free_port
+from tests.support.running import Running, children, kept_port
 
 ROOT = Path(__file__).parents[2]
 QUICK = Pace(look_s=0.02, beat_s=0.2, check_s=0.2, blocked_s=0.5)
@@ -200,7 +200,6 @@ def serving(
     url: str, inbox: Inbox | None, log: Path, *, pace: Pace = QUICK, **settings: object
 ) -> Iterator[Running]:
     """Serve the inbox until the block ends."""
-    port = free_port()
     wanted = {"holder_per_minute": 1_000_000, "open_metrics": "on", "log_json": "on", **settings}
     named = {f"BURSAR_{name.upper()}": str(value) for name, value in wanted.items()}
     told = msgspec.json.encode(pace).decode()
@@ -211,19 +210,21 @@ def serving(
         url,
         str(inbox.path) if inbox else "",
         told,
-        str(port),
     ]
-    with log.open("wb") as file:
-        process = subprocess.Popen(command, env=os.environ | named, stderr=file, cwd=ROOT)
-    one = Running(process, port, log)
-    try:
-        one.until("serving", int(str(settings.get("processes", 1))))
-        yield one
-    finally:
-        for pid in children(process.pid) | {process.pid}:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        process.wait()
+    with kept_port() as port:
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [*command, str(port)], env=os.environ | named, stderr=file, cwd=ROOT
+            )
+        one = Running(process, port, log)
+        try:
+            one.until("serving", int(str(settings.get("processes", 1))))
+            yield one
+        finally:
+            for pid in children(process.pid) | {process.pid}:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            process.wait()
 
 
 @contextmanager
@@ -232,7 +233,7 @@ def listen(url: str, token: str, last: object = None, **headers: str) -> Iterato
     given = {"authorization": f"Bearer {token}"} | headers
     if last is not None:
         given["last-event-id"] = str(last)
-    with httpx.stream("GET", url + PATH, headers=given, timeout=20) as answer:
+    with httpx.stream("GET", url + PATH, headers=given, timeout=60) as answer:
         client = Client(answer)  # kept here: a reader that nobody has closes what it reads
         yield client
 

@@ -90,7 +90,7 @@ def unharmed(process: Process) -> Iterator[None]:
 
 @pytest.fixture
 def client(process: Process) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=process.url, timeout=20) as made:
+    with httpx.Client(base_url=process.url, timeout=60) as made:
         yield made
 
 
@@ -345,7 +345,7 @@ def test_a_token_that_was_good_is_told_to_have_expired(client, secrets):
     """With the leeway that tokens have, this one may be good for some seconds more."""
     import time
 
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while (answer := client.get("/v1/assets", headers=bearer(secrets.expired))).status_code == 200:
         assert time.monotonic() < until
         time.sleep(0.2)

@@ -100,7 +100,7 @@ def numbers(told: list[Told]) -> list[int]:
 
 def open_streams(one: Running) -> float:
     """Ask the server how many streams are open."""
-    for line in httpx.get(one.url + "/metrics", timeout=20).text.splitlines():
+    for line in httpx.get(one.url + "/metrics", timeout=60).text.splitlines():
         if line.startswith("bursar_http_streams{"):
             return float(line.rsplit(" ", 1)[1])
     return 0
@@ -183,7 +183,7 @@ def test_every_accept_gets_events_and_other_methods_are_refused(live: Running, t
         assert "content-encoding" not in client.answer.headers
     headers = {"authorization": f"Bearer {token}"}
     for method in ("HEAD", "POST", "DELETE"):
-        answer = httpx.request(method, live.url + PATH, headers=headers, timeout=20)
+        answer = httpx.request(method, live.url + PATH, headers=headers, timeout=60)
         assert answer.status_code == 405
 
 
@@ -239,7 +239,7 @@ def test_an_id_beyond_what_there_is_is_brought_back(
 @pytest.mark.parametrize("last", ["x", "-1", "1.5", "1e3", "9" * 19, "9" * 300, "7, 8", "\xb2"])
 def test_what_is_no_id_of_an_event_is_refused(live: Running, token: str, last: str) -> None:
     given = [(b"authorization", f"Bearer {token}".encode()), (b"last-event-id", last.encode())]
-    answer = httpx.get(live.url + PATH, headers=given, timeout=20)
+    answer = httpx.get(live.url + PATH, headers=given, timeout=60)
     assert problem(answer, 400) == "last_event_id"
 
 
@@ -265,7 +265,7 @@ def test_notices_come_once_and_in_order_however_often_the_connection_breaks(
 def test_only_a_holder_that_there_is_may_listen(live: Running, url: str) -> None:
     def code(secret: str) -> tuple[int, str]:
         headers = {"authorization": f"Bearer {secret}"}
-        answer = httpx.get(live.url + PATH, headers=headers, timeout=20)
+        answer = httpx.get(live.url + PATH, headers=headers, timeout=60)
         return answer.status_code, answer.json()["code"]
 
     assert code(token_of(url, "nobody")) == (404, "holder_unknown")
@@ -278,7 +278,7 @@ def test_a_stream_ends_with_its_token_is_not_slow_and_counts_once(
 ) -> None:
     url, inbox, log = own
     with serving(url, inbox, log) as one:
-        with listen(one.url, token_of(url, "maria", ttl_s=3)) as client:
+        with listen(one.url, token_of(url, "maria", ttl_s=6)) as client:
             client.next()
             inbox.put("maria", 1)
             assert client.next().id == "1"
@@ -286,8 +286,8 @@ def test_a_stream_ends_with_its_token_is_not_slow_and_counts_once(
             told = [event for event in client.rest() if event.name]
         assert told[-1] == Told("end", None, {"code": "token_expired"})
         until_forgotten(one)
-        figures = httpx.get(one.url + "/metrics", timeout=20).text
-        assert one.events("request") == []
+        figures = httpx.get(one.url + "/metrics", timeout=60).text
+        assert [line for line in one.events("request") if line["route"] == PATH] == []
     counted = f'bursar_http_requests_total{{method="GET",route="{PATH}",status="200"}} 1.0'
     assert counted in figures
     assert f'bursar_http_request_seconds_count{{method="GET",route="{PATH}"}}' not in figures
@@ -324,7 +324,7 @@ def test_a_sixth_stream_is_refused_until_one_ends(live: Running, token: str) -> 
     headers = {"authorization": f"Bearer {token}"}
     with ExitStack() as stack:
         listeners(stack, live, token, 5)
-        answer = httpx.get(live.url + PATH, headers=headers, timeout=20)
+        answer = httpx.get(live.url + PATH, headers=headers, timeout=60)
         assert problem(answer, 429) == "too_many_streams"
         assert answer.json()["fields"]["limit"] == 5
         assert answer.headers["retry-after"] == "30"
@@ -353,7 +353,7 @@ def deaf(one: Running, token: str) -> socket.socket:
     """Ask for a stream and read nothing of it."""
     opened = socket.socket()
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-    opened.settimeout(20)
+    opened.settimeout(60)
     opened.connect(("127.0.0.1", one.port))
     head = f"GET {PATH} HTTP/1.1\r\nhost: b\r\nlast-event-id: 0\r\nauthorization: Bearer {token}"
     opened.sendall(head.encode() + b"\r\n\r\n")

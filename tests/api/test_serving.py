@@ -86,6 +86,12 @@ async def enrol(url: str, *names: str) -> None:
         await Holders(ledger).upsert(changes, actor="test", reason="because")
 
 
+def ask(one: Running, path: str, headers: dict[str, str], json: Any = None) -> httpx.Response:
+    """Ask, or send what is given, over a connection of its own, with a test's patience."""
+    method = "GET" if json is None else "POST"
+    return httpx.request(method, one.url + path, headers=headers, json=json, timeout=PATIENCE_S)
+
+
 def bursar(
     *arguments: object, environ: dict[str, str], log: Path, port: int | None = None
 ) -> tuple[int, Any]:
@@ -111,7 +117,7 @@ def test_up_makes_the_books_serves_works_and_leaves_no_process_behind(
         url = postgres.start(books).service_url
         admin = key_of(url, "admin")
         asyncio.run(enrol(url, "ada"))
-        with httpx.Client(base_url=one.url, headers=admin) as api:
+        with httpx.Client(base_url=one.url, headers=admin, timeout=PATIENCE_S) as api:
             plan = {"text": _ECONOMY, "reason": "the first"}
             applied = api.post("/v1/economy/apply", json=plan)
             assert applied.status_code in (200, 201), applied.text
@@ -223,7 +229,7 @@ def test_a_database_one_release_ahead_is_served_as_long_as_it_serves_this_one(
     admin = key_of(database.url, "admin")
     with running(log, "serve", environ=environ_of(database)) as one:
         one.until_ready()
-        made = httpx.post(one.url + "/v1/assets", json={"code": "coins"} | _WHY, headers=admin)
+        made = ask(one, "/v1/assets", admin, json={"code": "coins"} | _WHY)
         assert made.is_success, made.text
         with psycopg.connect(database.owner_url, autocommit=True) as owner:
             owner.execute("update bursar.migrations set serves_from = number where name like 'of%'")
@@ -237,10 +243,25 @@ def test_a_database_one_release_ahead_is_served_as_long_as_it_serves_this_one(
 
 def ask_each(one: Running, path: str, headers: dict[str, str], number: int) -> list[httpx.Response]:
     """Ask over so many connections at once, which the system spreads over the processes."""
-    clients = [httpx.Client(base_url=one.url, headers=headers) for _ in range(number)]
+    clients = [
+        httpx.Client(base_url=one.url, headers=headers, timeout=PATIENCE_S) for _ in range(number)
+    ]
     answers = [client.get(path) for client in clients]
     for client in clients:
         client.close()
+    return answers
+
+
+def ask_both(one: Running, path: str, headers: dict[str, str], least: int) -> list[httpx.Response]:
+    """Ask so often at least, and on until two processes have answered: who does is up to chance."""
+    answers = ask_each(one, path, headers, least)
+
+    def both() -> bool:
+        if len({process_of(answer) for answer in answers}) < 2:
+            answers.extend(ask_each(one, path, headers, 1))
+        return len({process_of(answer) for answer in answers}) == 2
+
+    wait_for(both, "answers of both processes")
     return answers
 
 
@@ -253,11 +274,10 @@ def test_two_processes_answer_on_one_socket_and_share_a_rate(database: Database,
     viewer = key_of(database.url, "viewer", per_minute=30)
     with running(log, "serve", "--processes", 2, environ=environ_of(database)) as one:
         one.until("serving", 2)
-        answers = ask_each(one, "/v1/assets", viewer, 50)
-        assert len({process_of(answer) for answer in answers}) == 2
+        answers = ask_both(one, "/v1/assets", viewer, 50)
         statuses = [answer.status_code for answer in answers]
         assert statuses.count(200) == 30
-        assert statuses.count(429) == 20
+        assert statuses.count(429) == len(answers) - 30
         assert one.end() == 0
 
 
@@ -266,13 +286,12 @@ def test_two_processes_count_together(database: Database, log: Path, tmp_path: P
     environ = environ_of(database, TMPDIR=str(tmp_path))
     with running(log, "serve", "--processes", 2, environ=environ) as one:
         one.until("serving", 2)
-        answers = ask_each(one, "/v1/assets", viewer, 40)
-        assert len({process_of(answer) for answer in answers}) == 2
+        answers = ask_both(one, "/v1/assets", viewer, 40)
         [shared] = tmp_path.glob("bursar-metrics-*")
         registry = CollectorRegistry()
         MultiProcessCollector(registry, str(shared))  # type: ignore[no-untyped-call]
         labels = {"method": "GET", "route": "/v1/assets", "status": "200"}
-        assert registry.get_sample_value("bursar_http_requests_total", labels) == 40
+        assert registry.get_sample_value("bursar_http_requests_total", labels) == len(answers)
         assert one.end() == 0
         assert not shared.exists()
 
@@ -300,9 +319,9 @@ def test_every_request_is_logged_with_its_id_and_no_secret(database: Database, l
     with running(log, "serve", environ=environ) as one:
         one.until_ready()
         given = key | {"x-request-id": "my-1"}
-        httpx.get(one.url + "/v1/assets?x=secret-word", headers=given)
+        ask(one, "/v1/assets?x=secret-word", given)
         wrong = {"authorization": "Bearer bsk_hidden", "x-request-id": "my-2"}
-        httpx.get(one.url + "/v1/holders/maria/wallets/coins", headers=wrong)
+        ask(one, "/v1/holders/maria/wallets/coins", wrong)
         assert one.end() == 0
     lines = {line["request_id"]: line for line in one.events("request")}
     assert lines["my-1"] | {"took_ms": 0, "timestamp": ""} == {
@@ -335,7 +354,7 @@ def test_only_what_fails_or_is_slow_is_logged_by_itself(database: Database, log:
     environ = environ_of(database)
     with running(log, "serve", environ=environ) as one:
         one.until_ready()
-        httpx.get(one.url + "/v1/assets", headers=key | {"x-request-id": "fine"})
+        ask(one, "/v1/assets", key | {"x-request-id": "fine"})
         with (
             ThreadPoolExecutor() as aside,
             psycopg.connect(database.owner_url, autocommit=True) as looking,
@@ -343,18 +362,20 @@ def test_only_what_fails_or_is_slow_is_logged_by_itself(database: Database, log:
         ):
             owner.execute("lock table bursar.assets in access exclusive mode")
             headers = key | {"x-request-id": "slow"}
-            slow = aside.submit(httpx.get, one.url + "/v1/assets", headers=headers)
+            slow = aside.submit(ask, one, "/v1/assets", headers)
             wait_for(lambda: looking.execute(_WAITS).fetchone() == (True,), "more than a second")
             owner.rollback()
             assert slow.result().status_code == 200
         with psycopg.connect(database.owner_url, autocommit=True) as owner:
             owner.execute("alter table bursar.assets rename to away")
-            failed = httpx.get(one.url + "/v1/assets", headers=key | {"x-request-id": "failed"})
+            failed = ask(one, "/v1/assets", key | {"x-request-id": "failed"})
             assert failed.status_code == 500
             owner.execute("alter table bursar.away rename to assets")
         assert one.end() == 0
-    lines = {line["request_id"]: line["status"] for line in one.events("request")}
-    assert lines == {"slow": 200, "failed": 500}
+    lines = {line["request_id"]: line for line in one.events("request")}
+    assert (lines.pop("slow")["status"], lines.pop("failed")["status"]) == (200, 500)
+    quick = [line for line in lines.values() if line["took_ms"] < 1_000]
+    assert quick == [], "on a busy machine others may be slow, too"
     assert "away" not in failed.text
     [broken] = one.events("broken")
     assert broken["request_id"] == "failed"
@@ -370,7 +391,7 @@ def test_a_clients_address_is_believed_from_trusted_proxies_alone(
     environ = environ_of(database, BURSAR_ACCESS_LOG="on", BURSAR_TRUSTED_PROXIES=trusted)
     with running(log, "serve", environ=environ) as one:
         one.until_ready()
-        httpx.get(one.url + "/health/live", headers={"x-forwarded-for": "203.0.113.7"})
+        ask(one, "/health/live", {"x-forwarded-for": "203.0.113.7"})
         assert one.end() == 0
     assert [e["client"] for e in one.events("request") if e["route"] == "/health/live"] == [client]
 

@@ -3,9 +3,11 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +56,7 @@ def run(*arguments: object, stdin: bytes | str = b"") -> Done:
     streams = sys.stdin, sys.stdout, sys.stderr
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     sys.stdin, sys.stdout, sys.stderr = io.TextIOWrapper(io.BytesIO(given)), out, err
+    interrupt = signal.getsignal(signal.SIGINT)
     code: object = 0
     try:
         main([str(argument) for argument in arguments])
@@ -61,6 +64,8 @@ def run(*arguments: object, stdin: bytes | str = b"") -> Done:
         code = end.code
     finally:
         sys.stdin, sys.stdout, sys.stderr = streams
+        with suppress(ValueError):  # as `main` itself: only the main thread may
+            signal.signal(signal.SIGINT, interrupt)
     told = []
     for stream in (out, err):
         stream.flush()

@@ -1,10 +1,10 @@
 """The edges of the command line: help, exit codes, errors for people and for programs."""
 
 import os
+import resource
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,13 @@ def test_help_and_version_are_quick_and_load_no_database_driver() -> None:
         "try: main(['--help'])\nexcept SystemExit as end: assert end.code == 0\n"
         "assert not {'psycopg', 'bursar.ledger'} & set(sys.modules)\n"
     )
-    best = 9.0
-    for _ in range(3):
-        started = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
-        best = min(best, time.perf_counter() - started)
-        assert done.returncode == 0, done.stderr
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
     assert b"wallet" in done.stdout
-    assert best < 2, "far above the usual, even on a busy machine"
+    worked_s = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    assert worked_s < 2, "far above the usual; what others do on the machine is not counted"
     assert run("--version").out.startswith("bursar ")
 
 
@@ -102,7 +101,7 @@ def test_a_setting_that_is_wrong_is_named(bursar: Run, monkeypatch: pytest.Monke
 def test_a_full_disk_behind_standard_output_is_told(bursar: Run, spawn: Callable[..., Any]) -> None:
     with Path("/dev/full").open("wb") as full:
         child = spawn("asset", "list", stdout=full)
-        _, err = child.communicate(timeout=30)
+        _, err = child.communicate(timeout=120)
     assert child.returncode == 6
     assert b"disk_full" in err
     assert b"Traceback" not in err
@@ -110,7 +109,7 @@ def test_a_full_disk_behind_standard_output_is_told(bursar: Run, spawn: Callable
 
 def test_closed_streams_are_survived(bursar: Run) -> None:
     command = f"exec {sys.executable} -m bursar asset list >&- 2>&- <&-"
-    assert subprocess.run(["sh", "-c", command], check=False, timeout=30).returncode == 0
+    assert subprocess.run(["sh", "-c", command], check=False, timeout=120).returncode == 0
 
 
 def test_a_pipe_whose_reader_has_gone_is_quiet(bursar: Run, spawn: Callable[..., Any]) -> None:
@@ -118,7 +117,7 @@ def test_a_pipe_whose_reader_has_gone_is_quiet(bursar: Run, spawn: Callable[...,
     os.close(there)
     child = spawn("export", "csv", stdout=here)
     os.close(here)
-    _, err = child.communicate(timeout=30)
+    _, err = child.communicate(timeout=120)
     assert child.returncode == 141
     assert b"Traceback" not in err
 

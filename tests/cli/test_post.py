@@ -195,7 +195,7 @@ def test_an_interrupt_says_how_far_it_went(bursar: Run, spawn: Callable[..., Any
     child.stdin.flush()
     child.stdout.readline()
     child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=30)
+    _, err = child.communicate(timeout=120)
     assert child.returncode == 130
     assert b"committed up to line 1" in err
     assert b"Traceback" not in err
@@ -206,7 +206,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(bursar: Run, spawn: Callable[..
     os.close(there)
     child = spawn("post", *REASON, stdout=here)
     os.close(here)
-    _, err = child.communicate(jsonl(credit("a", "1", 1)).encode(), timeout=30)
+    _, err = child.communicate(jsonl(credit("a", "1", 1)).encode(), timeout=120)
     assert child.returncode == 141
     assert b"committed up to line 1" in err
     assert b"Traceback" not in err

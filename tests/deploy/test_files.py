@@ -184,7 +184,7 @@ def test_a_containers_end_stops_the_database_after_the_command(entry: dict[str, 
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         process.send_signal(signal.SIGTERM)
-        out, traced = process.communicate(timeout=30)
+        out, traced = process.communicate(timeout=120)
     assert out == "told to end\n"
     assert process.returncode == 3
     assert "bursar db stop" in traced
@@ -198,7 +198,7 @@ def test_a_containers_command_may_take_more_than_one_word_to_end(entry: dict[str
         for _ in range(2):
             process.send_signal(signal.SIGTERM)
             assert process.stdout.readline() == "told to end\n"
-        assert process.wait(timeout=30) == 3
+        assert process.wait(timeout=120) == 3
 
 
 @pytest.mark.parametrize("address", [None, "postgresql://h/d"])

@@ -12,9 +12,9 @@ from bursar.platform import postgres
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "api_product"
-PATIENCE_S = 120
+PATIENCE_S = 280
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

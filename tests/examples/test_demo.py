@@ -16,9 +16,9 @@ from bursar.platform import postgres
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "examples" / "sportsclub" / "demo.py"
-PATIENCE_S = 120
+PATIENCE_S = 280
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ class Machines:
     def __exit__(
         self, _type: object, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -102,7 +102,7 @@ class Machines:
         """Have one more listen."""
         made = Machine(name, Random(self._random.random()))
         opening = asyncio.start_server(made.serve, "127.0.0.1", 0)
-        server = asyncio.run_coroutine_threadsafe(_only(opening), self._loop).result(10)
+        server = asyncio.run_coroutine_threadsafe(_only(opening), self._loop).result(60)
         made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/{name}"
         self._servers.append(server)
         return made

@@ -24,7 +24,7 @@ from bursar.ledger import Ledger
 from bursar.platform.postgres.process import is_alive
 from tests.faults.callers import ASSET, REFUSALS, Callers
 from tests.faults.wire import Wire
-from tests.support.running import Running, children, free_port, running, wait_for
+from tests.support.running import Running, children, kept_port, running, wait_for
 from tests.support.serving import add_key
 
 _KILLS: Final = {"process": 4, "all": 2, "worker": 2, "crash": 3, "cut": 3, "silence": 2, "used": 1}
@@ -83,13 +83,14 @@ class Faults:
     """What may happen to an API with two processes, its worker and its database."""
 
     def __init__(self, server: Any, wire: Wire, log: Path, random: Random) -> None:
-        self.port = free_port()
         self._server = server
         self._wire = wire
         self._log = log
         self._random = random
         self._starts = 0
         self._stack = ExitStack()
+        self._port = ExitStack()
+        self.port = self._port.enter_context(kept_port())
         self.one = self._start()
 
     def __enter__(self) -> "Faults":
@@ -97,6 +98,7 @@ class Faults:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+        self._port.close()
 
     def _start(self) -> Running:
         self._stack.close()
@@ -195,7 +197,7 @@ def test_what_was_answered_is_in_the_books_once_whatever_is_killed(
             time.sleep(random.uniform(0.005, 0.1))
             under_way, disturbed = callers.in_flight, disturbances(callers)
             getattr(faults, kind)()
-            wait_for(lambda: faults.one.status() == 200, f"ready after {kind}", 30)
+            wait_for(lambda: faults.one.status() == 200, f"ready after {kind}")
             callers.until_answered(_LOAD)
             disturbed = disturbances(callers) - disturbed
             hit[kind] += under_way > 0 and (disturbed > 0 or kind in _UNFELT)

@@ -108,7 +108,7 @@ class Kills:
             time.sleep(0.1)
             return bool(self.ask(_DONE)[0][0])
 
-        wait_for(done, "an end of all work", 120)
+        wait_for(done, "an end of all work", 300)
 
     def replay_parked(self, url: str, settings: Settings) -> int:
         """Send again what was given up; how many deliveries that were."""
@@ -130,7 +130,7 @@ class Kills:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_each_fact_is_in_the_inbox_once_and_arrives_elsewhere_through_all_kills(
     database: Any, tmp_path: Path
 ) -> None:

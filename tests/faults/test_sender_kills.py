@@ -53,7 +53,7 @@ select d.notice_id::text, d.attempts, count(*), count(*) filter (where a.outcome
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_every_webhook_arrives_and_only_what_was_under_way_is_repeated(database: Any) -> None:
     seed = int(os.environ.get("BURSAR_FAULT_SEED") or secrets.randbelow(2**32))
     say(f"BURSAR_FAULT_SEED={seed}")
@@ -99,7 +99,7 @@ def finish(owner: psycopg.Connection, what: str) -> None:
         owner.execute(_RETRY_NOW)
         return count(owner, what) == 0
 
-    wait_for(done, what)
+    wait_for(done, what, 400)
 
 
 def check_books(owner: psycopg.Connection, receiver: Receiver, ids: set[str], left: int) -> None:

@@ -57,7 +57,7 @@ class Wire:
         return parts._replace(netloc=f"{login}@127.0.0.1:{self.port}", query="").geturl()
 
     def _do(self, work: "asyncio.Future[None] | object") -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)  # type: ignore[arg-type]
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(60)  # type: ignore[arg-type]
 
     async def _open(self) -> None:
         self._whole.set()

@@ -346,7 +346,7 @@ async def test_lag_is_told_while_a_handler_is_at_work(ledger: Ledger, seen: Any)
     told: list[int] = []
 
     async def handler(_: list[Posted], __: Connection) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             told.append((await ledger.lag("f")).entries)
 
     assert await ledger.follow("f", handler) == 1

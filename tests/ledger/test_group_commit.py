@@ -38,7 +38,7 @@ class Gate:
 
     async def batch(self, number: int) -> list[str]:
         """Wait until so many batches have come."""
-        async with self._arrived, asyncio.timeout(10):
+        async with self._arrived, asyncio.timeout(60):
             await self._arrived.wait_for(lambda: len(self.batches) >= number)
         return self.batches[number - 1]
 
@@ -177,7 +177,7 @@ async def test_who_gives_up_waiting_for_the_close_takes_no_answer_from_the_other
         await closing
     gate.answer()
     gate.answer()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert told(await asyncio.gather(*flying, *waiting)) == ["a", "b"]
         await queue.close()
 

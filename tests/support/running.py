@@ -30,11 +30,17 @@ def wait_for(what: Callable[[], T], why: str, timeout_s: float = PATIENCE_S) -> 
     return found
 
 
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+@contextmanager
+def kept_port() -> Iterator[int]:
+    """Keep a port until the block ends, for a server that is started in it.
+
+    It is bound and not listened on: the system gives it to nobody, neither to another test nor to
+    a connection that goes out, and lets a server have it that says that it may reuse it.
+    """
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+        yield int(kept.getsockname()[1])
 
 
 def children(pid: int) -> set[int]:
@@ -89,7 +95,7 @@ class Running:
     def status(self, path: str = "/health/ready") -> int:
         """Ask over a connection of its own; 0 is no answer."""
         try:
-            return httpx.get(self.url + path, timeout=10).status_code
+            return httpx.get(self.url + path, timeout=PATIENCE_S).status_code
         except httpx.HTTPError:
             return 0
 
@@ -111,8 +117,11 @@ class Running:
 def running(
     log: Path, *arguments: object, environ: dict[str, str] | None = None, port: int | None = None
 ) -> Iterator[Running]:
-    """Start ``bursar …`` on a port, else a free one; what is left of it in the end is killed."""
-    port = free_port() if port is None else port
+    """Start ``bursar …`` on a port, else on one that is kept for it; what is left is killed."""
+    if port is None:
+        with kept_port() as kept, running(log, *arguments, environ=environ, port=kept) as made:
+            yield made
+        return
     command = [sys.executable, "-m", "bursar", *map(str, arguments), "--port", str(port), "--json"]
     with log.open("wb") as told:
         process = subprocess.Popen(

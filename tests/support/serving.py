@@ -1,7 +1,6 @@
 """A real `bursar serve` on a test's database, and keys for it."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,8 +11,8 @@ from typing import Any, Final
 from bursar.access import Access
 from bursar.client import Client, Patience
 from bursar.platform.database import Database
+from tests.support.running import PATIENCE_S, kept_port
 
-_PATIENCE_S: Final = 30
 _READY: Final = Patience(deadline_s=60, longest_wait_s=0.1)
 
 
@@ -35,17 +34,15 @@ async def add_key(url: str, scope: str, **terms: Any) -> str:
 @contextmanager
 def serving(database_url: str, key: str, log: Path) -> Iterator[int]:
     """Run the server until the block ends; gives its port once it is ready."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     environ = os.environ | {"BURSAR_DATABASE_URL": database_url}
-    command = [sys.executable, "-m", "bursar", "serve", "--port", str(port), "--json"]
-    with log.open("wb") as told:
-        process = subprocess.Popen(command, env=environ, stdout=told, stderr=told)
-    try:
-        with Client(f"http://127.0.0.1:{port}", key, patience=_READY) as client:
-            client.operation.ready()
-        yield port
-    finally:
-        process.terminate()
-        process.wait(_PATIENCE_S)
+    with kept_port() as port:
+        command = [sys.executable, "-m", "bursar", "serve", "--port", str(port), "--json"]
+        with log.open("wb") as told:
+            process = subprocess.Popen(command, env=environ, stdout=told, stderr=told)
+        try:
+            with Client(f"http://127.0.0.1:{port}", key, patience=_READY) as client:
+                client.operation.ready()
+            yield port
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)

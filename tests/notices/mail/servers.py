@@ -11,7 +11,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 
-from tests.support.running import free_port
+from tests.support.running import PATIENCE_S, kept_port
 
 Answer = Callable[[str], str | None]
 
@@ -98,20 +98,22 @@ def office(
         right = data.password == password.encode()
         return AuthResult(success=right, handled=right)
 
-    controller = _Controller(
-        handler,
-        hostname="127.0.0.1",
-        port=free_port(),
-        ssl_context=smtps,
-        tls_context=starttls,
-        require_starttls=starttls is not None,
-        authenticator=may if password else None,
-        auth_required=bool(password),
-        auth_require_tls=False,
-    )
-    controller.start()
-    try:
-        handler.conversations = 0
-        yield handler, controller.port
-    finally:
-        controller.stop()
+    with kept_port() as port:
+        controller = _Controller(
+            handler,
+            hostname="127.0.0.1",
+            port=port,
+            ssl_context=smtps,
+            tls_context=starttls,
+            require_starttls=starttls is not None,
+            authenticator=may if password else None,
+            auth_required=bool(password),
+            auth_require_tls=False,
+            ready_timeout=PATIENCE_S,
+        )
+        controller.start()
+        try:
+            handler.conversations = 0
+            yield handler, port
+        finally:
+            controller.stop()

@@ -111,7 +111,7 @@ ENDLESS = {
 }  # fmt: skip
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(100)
 @pytest.mark.parametrize("how", ENDLESS)
 def test_no_template_goes_on_for_long_or_says_too_much(tmp_path: Path, how: str) -> None:
     write(tmp_path, en__deposit_txt=WHOLE.replace("@", ENDLESS[how]))

@@ -319,11 +319,13 @@ async def test_mail_keeps_its_pace_over_several_senders(
 
 
 async def test_who_finds_all_instants_taken_waits_for_one(
-    pool: Database, owner: psycopg.Connection
+    pool: Database, owner: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(store, "AHEAD_S", 60)  # so that its instant does not come before the stop
     await add(pool, mail())
-    owner.execute("update bursar.notice_state set mail_next_at = now() + '3.2 s'")
-    sending = asyncio.create_task(Sender(pool, FakeCarrier(EMAIL), per_second=1).send_due())
+    owner.execute("update bursar.notice_state set mail_next_at = now() + '60.2 s'")
+    sender = Sender(pool, FakeCarrier(EMAIL), per_second=1, lease_s=300)
+    sending = asyncio.create_task(sender.send_due())
     while look(owner, "attempts") == [(0,)]:
         assert not sending.done()
         await asyncio.sleep(0)

@@ -137,7 +137,7 @@ async def carrier(ledger: Ledger, seal: Seal) -> AsyncIterator[WebhookCarrier]:
 
 
 async def carrying(ledger: Ledger, seal: Seal, **options: Any) -> AsyncIterator[WebhookCarrier]:
-    given = {"networks": LOOPBACK, "connect_s": 5.0, "total_s": 5.0} | options
+    given = {"networks": LOOPBACK, "connect_s": 30.0, "total_s": 30.0} | options
     made = WebhookCarrier(ledger, seal, given.pop("networks"), **given)
     yield made
     await made.close()

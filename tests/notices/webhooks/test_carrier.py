@@ -319,8 +319,8 @@ async def test_nobody_holds_a_carrier_up(
 ) -> None:
     receiver.answer = behaviour
     endpoint, _ = await endpoints.add(receiver.url, **WHO)
-    async for carrier in carrying(ledger, seal, total_s=0.4):
-        async with asyncio.timeout(15):  # where it is held up, it is so for ever
+    async for carrier in carrying(ledger, seal, total_s=2.0):
+        async with asyncio.timeout(60):  # where it is held up, it is so for ever
             got = await carrier.carry(delivery(endpoint.endpoint_id, None))
         assert got.outcome == (outcome.outcome if outcome else "failed")
         assert outcome is None or got == outcome
