@@ -18,6 +18,7 @@ NAMES = (
     "http_single",
     "http_bulk",
     "http_read",
+    "streams",
 )
 _PLACES = {
     "import": ("import_holders", "run"),

@@ -36,18 +36,18 @@ _BULK_CONNECTIONS = 4
 
 def single(size: int = 100_000, rounds: int = 3, processes: int = 2) -> Report:
     """Measure single postings from 64 connections."""
-    with _books(size) as books, books.api(processes) as api:
-        make_twins(books.server)
-        make_peer(books.server, size)
+    with books(size) as filled, filled.api(processes) as api:
+        make_twins(filled.server)
+        make_peer(filled.server, size)
         api.ask("single", seconds=2)
         told: list[Told] = []
         empties, limits, between, giving = [], [], [], []
         for number in range(rounds):
             told.append(api.ask("single"))
             empties.append(api.ask("empty").a_second)
-            limits.append(pgbench(books.server, size))
-            between.append(peer_between(books.server, size))
-            giving.append(peer_giving(books.server, size))
+            limits.append(pgbench(filled.server, size))
+            between.append(peer_between(filled.server, size))
+            giving.append(peer_giving(filled.server, size))
             progress(
                 f"round {number}: {told[-1].a_second:,.0f} postings/s, "
                 f"p99 {told[-1].p99_ms:.0f} ms, empty {empties[-1]:,.0f}, "
@@ -69,23 +69,23 @@ def single(size: int = 100_000, rounds: int = 3, processes: int = 2) -> Report:
             "times_peer_between": _times(figures, between),
             "generator_us": round(median(t.own_us for t in told)),
         }
-        books.verify()
+        filled.verify()
     return Report("http_single", figure, "postings/s", limit, ratio, settings)
 
 
 def bulk(size: int = 100_000, rounds: int = 3, processes: int = 2) -> Report:
     """Measure postings by requests of 1,000 commands."""
-    with _books(size) as books, books.api(processes) as api:
-        make_twins(books.server)
+    with books(size) as filled, filled.api(processes) as api:
+        make_twins(filled.server)
         api.ask("bulk", seconds=2, connections=_BULK_CONNECTIONS)
         pairs = []
         for number in range(rounds):
             told = api.ask("bulk", connections=_BULK_CONNECTIONS)
-            limit = pgbench(books.server, size)
+            limit = pgbench(filled.server, size)
             figure = told.a_second * BULK
             progress(f"round {number}: {figure:,.0f} postings/s, pgbench {limit:,.0f}")
             pairs.append((figure, limit))
-        books.verify()
+        filled.verify()
     figure, limit, ratio = median_of(pairs)
     settings: dict[str, object] = {"wallets": size, "commands": BULK, "processes": processes}
     return Report("http_bulk", figure, "postings/s", limit, ratio, settings)
@@ -93,7 +93,7 @@ def bulk(size: int = 100_000, rounds: int = 3, processes: int = 2) -> Report:
 
 def read(size: int = 100_000, rounds: int = 3, processes: int = 2) -> Report:
     """Measure reads of random wallets, beside the validated POST that does nothing."""
-    with _books(size) as books, books.api(processes) as api:
+    with books(size) as filled, filled.api(processes) as api:
         api.ask("read", seconds=2)
         pairs, told = [], []
         for number in range(rounds):
@@ -101,7 +101,7 @@ def read(size: int = 100_000, rounds: int = 3, processes: int = 2) -> Report:
             empty = api.ask("empty").a_second
             progress(f"round {number}: {told[-1].a_second:,.0f} reads/s, empty {empty:,.0f}")
             pairs.append((told[-1].a_second, empty))
-        books.verify()
+        filled.verify()
     figure, limit, ratio = median_of(pairs)
     settings: dict[str, object] = {
         "wallets": size,
@@ -116,11 +116,12 @@ def _times(figures: list[float], others: list[float]) -> float:
     return round(median(f / o for f, o in zip(figures, others, strict=True)), 1)
 
 
-class _Api:
+class Api:
     """A server that runs, and how to ask it."""
 
-    def __init__(self, port: int, key: str, holders: int) -> None:
-        self._port = port
+    def __init__(self, port: int, pid: int, key: str, holders: int) -> None:
+        self.port = port
+        self.pid = pid
         self._key = key
         self._holders = holders
 
@@ -128,7 +129,7 @@ class _Api:
         """Send for so long; every request must have succeeded."""
         load = Load(
             kind=kind,
-            port=self._port,
+            port=self.port,
             key=self._key,
             asset=ASSET,
             holders=self._holders,
@@ -148,7 +149,7 @@ class _Api:
         return told
 
 
-class _Books:
+class Books:
     """A filled ledger, and the API on it."""
 
     def __init__(self, started: Server, holders: int, key: str) -> None:
@@ -157,7 +158,7 @@ class _Books:
         self._key = key
 
     @contextmanager
-    def api(self, processes: int) -> Iterator[_Api]:
+    def api(self, processes: int) -> Iterator[Api]:
         """Serve in processes of their own until the block ends."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -170,7 +171,7 @@ class _Books:
         process = subprocess.Popen(command, env=environment)
         try:
             _wait_for(port)
-            yield _Api(port, self._key, self._holders)
+            yield Api(port, process.pid, self._key, self._holders)
         finally:
             process.terminate()
             process.wait(30)
@@ -187,10 +188,10 @@ class _Books:
 
 
 @contextmanager
-def _books(holders: int) -> Iterator[_Books]:
+def books(holders: int) -> Iterator[Books]:
     with server() as started:
         fill(started, holders)
-        yield _Books(started, holders, asyncio.run(_key(started.service_url)))
+        yield Books(started, holders, asyncio.run(_key(started.service_url)))
 
 
 async def _key(url: str) -> str:
