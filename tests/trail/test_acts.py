@@ -301,7 +301,7 @@ DEEDS: dict[str, tuple[Callable[[World], Awaitable[Any]], Deed, str, Any, dict[s
     "delivery.replay_mail": (
         parked_letter,
         lambda w, _: w.deliveries.replay_mail(_START, datetime(2199, 1, 1, tzinfo=UTC), **ANN),
-        "email", None, {"deliveries": 1, "states": ["parked"]},
+        "email", None, {"deliveries": 1, "states": ["failing", "parked"]},
     ),
     "delivery.release": (
         parked_letter, lambda w, _: w.deliveries.release(Channel.EMAIL, **ANN),

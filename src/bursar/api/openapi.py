@@ -146,10 +146,8 @@ def _operations(handler: HTTPRouteHandler) -> Iterable[_Operation]:
             place, called = "query", name
             if name in names:
                 place = "path"
-            elif rules is not None and rules.header:
-                place, called = "header", rules.header
-            elif rules is not None and rules.query:
-                called = rules.query
+            elif rules is not None:
+                place, called = rules.param_type.value, rules.name or name
             required = parameter.default is inspect.Parameter.empty or place == "path"
             required = required or not parameter.has_default
             found.append((called, place, parameter.annotation, rules, required, parameter.default))

@@ -4,6 +4,7 @@ from typing import Final
 
 from litestar import get, post
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from bursar.api.call import Call
 from bursar.api.scopes import ADMINS, ANYBODY_KNOWN, APPS
@@ -27,14 +28,14 @@ _KEY: Final = "/v1/keys/{key:int}"
 
 
 @get("/v1/keys", opt={"scopes": ADMINS}, tags=["Keys"])
-async def list_keys(request: Call, everything: bool = False) -> KeyList:
+async def list_keys(request: Call, everything: FromQuery[bool] = False) -> KeyList:
     """List the keys that work, or with `everything` all there ever were, the oldest first."""
     found = await request.services.access.keys(everything=everything)
     return KeyList(items=[key_view(key) for key in found])
 
 
 @post("/v1/keys", opt={"scopes": ADMINS}, tags=["Keys"])
-async def add_key(request: Call, data: KeyWanted) -> KeyMade:
+async def add_key(request: Call, data: JSONBody[KeyWanted]) -> KeyMade:
     """Make a key; its secret is told this once.
 
     This is not once by nature: asked twice, it makes two. Who gets no answer lists the keys, and
@@ -53,7 +54,7 @@ async def add_key(request: Call, data: KeyWanted) -> KeyMade:
 
 
 @post(_KEY + "/rotate", opt={"scopes": ADMINS}, tags=["Keys"], status_code=200)
-async def rotate_key(request: Call, key: int, data: Rotation) -> KeyMade:
+async def rotate_key(request: Call, key: FromPath[int], data: JSONBody[Rotation]) -> KeyMade:
     """Give a key a new secret; those it had work for the overlap at most."""
     made = await request.services.access.rotate_key(
         key, overlap_s=data.overlap_s, actor=request.caller.actor, reason=data.reason
@@ -62,7 +63,7 @@ async def rotate_key(request: Call, key: int, data: Rotation) -> KeyMade:
 
 
 @post(_KEY + "/revoke", opt={"scopes": ADMINS}, tags=["Keys"], status_code=200)
-async def revoke_key(request: Call, key: int, data: Because) -> KeyView:
+async def revoke_key(request: Call, key: FromPath[int], data: JSONBody[Because]) -> KeyView:
     """End a key for good: no request that comes after the answer is let in with it."""
     revoked = await request.services.access.revoke_key(
         key, actor=request.caller.actor, reason=data.reason
@@ -77,7 +78,7 @@ async def show_caller(request: Call) -> CallerView:
 
 
 @post("/v1/holder-tokens", opt={"scopes": APPS}, tags=["Keys"])
-async def issue_token(request: Call, data: TokenWanted) -> TokenMade:
+async def issue_token(request: Call, data: JSONBody[TokenWanted]) -> TokenMade:
     """Make a token with which one holder's app or browser may read what is theirs, and claim."""
     made = await request.services.access.issue_token(
         data.holder, ttl_s=data.ttl_s, actor=request.caller.actor

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 from litestar import get, post
 from litestar.handlers import BaseRouteHandler
+from litestar.params import JSONBody
 
 from bursar.api.call import Call
 from bursar.api.scopes import ADMINS, ANYBODY_KNOWN
@@ -39,7 +40,7 @@ async def list_assets(request: Call) -> AssetList:
 
 
 @post("/v1/assets", status_code=200, opt={"scopes": ADMINS}, tags=["Assets"])
-async def add_asset(request: Call, data: NewAsset) -> AssetView:
+async def add_asset(request: Call, data: JSONBody[NewAsset]) -> AssetView:
     """Add a kind of credit; the same again is no error, another scale is a conflict."""
     added = await request.services.ledger.add_asset(
         data.code, scale=data.scale, actor=request.caller.actor, reason=data.reason

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from litestar import Response, get, post
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from bursar.api.call import Call
 from bursar.api.etags import etag, if_match
@@ -52,8 +52,8 @@ async def show_economy(request: Call) -> Response[EconomyView]:
 @get("/v1/economy/versions", opt={"scopes": READERS}, tags=["Economy"])
 async def list_versions(
     request: Call,
-    limit: Annotated[int, Parameter(ge=1, le=_MOST_VERSIONS)] = 20,
-    cursor: str | None = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=_MOST_VERSIONS)] = 20,
+    cursor: FromQuery[str | None] = None,
 ) -> VersionPage:
     """List the versions that were handed in, the newest first, without their texts."""
     below = None if cursor is None else place_of(cursor)
@@ -63,13 +63,13 @@ async def list_versions(
 
 
 @get(_VERSION, opt={"scopes": READERS}, tags=["Economy"])
-async def show_version(request: Call, version: int) -> EconomyView:
+async def show_version(request: Call, version: FromPath[int]) -> EconomyView:
     """Show one version with its text."""
     return economy_view(await request.services.economy.show(version))
 
 
 @post("/v1/economy/plan", opt={"scopes": READERS}, tags=["Economy"], status_code=200)
-async def plan_economy(request: Call, data: PlanOf) -> Plan:
+async def plan_economy(request: Call, data: JSONBody[PlanOf]) -> Plan:
     """Tell what a file would change on the version in force, and what it would cost.
 
     Nothing is written. The next periods are looked at for every holder while the request waits: a
@@ -84,7 +84,7 @@ async def plan_economy(request: Call, data: PlanOf) -> Plan:
     opt={"scopes": ADMINS, "answers": {201: AppliedView, 200: AppliedView}},
     tags=["Economy"],
 )
-async def apply_economy(request: Call, data: ApplyOf) -> Response[AppliedView]:
+async def apply_economy(request: Call, data: JSONBody[ApplyOf]) -> Response[AppliedView]:
     """Make a file's economy so, in one transaction; the same text again is nothing to do.
 
     A file that raises a limit waits, all of it, for a second person. With `If-Match` only on the
@@ -104,7 +104,9 @@ async def apply_economy(request: Call, data: ApplyOf) -> Response[AppliedView]:
 
 
 @post(_VERSION + "/approve", opt={"scopes": ADMINS}, tags=["Economy"], status_code=200)
-async def approve_version(request: Call, version: int, data: Because) -> VersionView:
+async def approve_version(
+    request: Call, version: FromPath[int], data: JSONBody[Because]
+) -> VersionView:
     """Put a version that waits in force, as another person than who handed it in."""
     done = await request.services.economy.approve(
         version, actor=request.caller.actor, reason=data.reason
@@ -113,7 +115,9 @@ async def approve_version(request: Call, version: int, data: Because) -> Version
 
 
 @post(_VERSION + "/refuse", opt={"scopes": ADMINS}, tags=["Economy"], status_code=200)
-async def refuse_version(request: Call, version: int, data: Because) -> VersionView:
+async def refuse_version(
+    request: Call, version: FromPath[int], data: JSONBody[Because]
+) -> VersionView:
     """Refuse a version that waits; whoever handed it in may withdraw it so."""
     done = await request.services.economy.refuse(
         version, actor=request.caller.actor, reason=data.reason
@@ -128,7 +132,7 @@ async def show_clock(request: Call) -> ClockView:
 
 
 @post("/v1/clock/move", opt={"scopes": ADMINS}, tags=["Economy"], status_code=200)
-async def move_clock(request: Call, data: MoveOf) -> ClockView:
+async def move_clock(request: Call, data: JSONBody[MoveOf]) -> ClockView:
     """Move a sandbox's clock ahead, at most 31 days a call, and do all that falls due on the way.
 
     If the request is broken off the clock stands where it last stopped; the same call with `to`

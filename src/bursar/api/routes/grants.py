@@ -4,6 +4,7 @@ from typing import Final
 
 from litestar import Response, post
 from litestar.handlers import BaseRouteHandler
+from litestar.params import JSONBody
 
 from bursar.api.call import Call
 from bursar.api.moving import reference_of
@@ -17,7 +18,7 @@ from bursar.platform.errors import Invalid
     opt={"scopes": OPERATORS, "answers": {200: RunView, 201: RunView}},
     tags=["Grants"],
 )
-async def grant(request: Call, data: NewGrant) -> Response[RunView]:
+async def grant(request: Call, data: JSONBody[NewGrant]) -> Response[RunView]:
     """Give by hand; answers the run that does it, which a worker carries out.
 
     The `Idempotency-Key` is needed, and is the run's `reference`: under one key it is done once,

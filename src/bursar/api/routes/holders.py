@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from litestar import Response, get, post, put
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromQuery, JSONBody, QueryParameter
 
 from bursar.api.call import Call
 from bursar.api.etags import etag, if_match, if_none_match
@@ -39,7 +39,7 @@ from bursar.platform.pages import MAX_PAGE
 _HOLDER: Final = "/v1/holders/{holder:str}"
 _TAGGED: Final = {"ETag": "What the holder is now, for `If-Match`."}
 
-Limit = Annotated[int, Parameter(ge=1, le=MAX_PAGE)]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)]
 
 
 @get("/v1/holders", opt={"scopes": READERS}, tags=["Holders"])
@@ -47,8 +47,8 @@ async def list_holders(
     request: Call,
     status: QueryWord = None,
     tier: QueryWord = None,
-    verified: bool | None = None,
-    erased: bool = False,
+    verified: FromQuery[bool | None] = None,
+    erased: FromQuery[bool] = False,
     limit: Limit = 50,
     cursor: QueryWord = None,
 ) -> HolderPage:
@@ -74,7 +74,9 @@ async def show_holder(request: Call, holder: Segment) -> Response[HolderView]:
     },
     tags=["Holders"],
 )
-async def put_holder(request: Call, holder: Segment, data: HolderFields) -> Response[HolderView]:
+async def put_holder(
+    request: Call, holder: Segment, data: JSONBody[HolderFields]
+) -> Response[HolderView]:
     """Enrol a holder, or change what is said of one; what is left out stays.
 
     With `If-Match` only if the holder is still what was read (`*` is whoever is there), with
@@ -93,7 +95,7 @@ async def put_holder(request: Call, holder: Segment, data: HolderFields) -> Resp
 
 
 @post("/v1/holders/bulk", opt={"scopes": APPS}, tags=["Holders"], status_code=200)
-async def change_holders(request: Call, data: HolderChanges) -> ChangedMany:
+async def change_holders(request: Call, data: JSONBody[HolderChanges]) -> ChangedMany:
     """Enrol or change up to 10,000 holders in one transaction.
 
     A refused change does not hold up the others; several of one holder are made in their order.
@@ -106,7 +108,7 @@ async def change_holders(request: Call, data: HolderChanges) -> ChangedMany:
 
 
 @post("/v1/holders/logins", opt={"scopes": APPS}, tags=["Holders"], status_code=200)
-async def note_logins(request: Call, data: Logins) -> LoginsNoted:
+async def note_logins(request: Call, data: JSONBody[Logins]) -> LoginsNoted:
     """Note when holders were in the app, up to 10,000 at a time."""
     seen = await request.services.holders.note(logins_of(data))
     return LoginsNoted(noted=seen.noted, unknown=list(seen.unknown))
@@ -122,7 +124,7 @@ async def list_changes(
 
 
 @post(_HOLDER + "/erase", opt={"scopes": ADMINS}, tags=["Holders"], status_code=200)
-async def erase_holder(request: Call, holder: Segment, data: Erasure) -> HolderView:
+async def erase_holder(request: Call, holder: Segment, data: JSONBody[Erasure]) -> HolderView:
     """Remove what is personal of a holder; the books and their checksums stay.
 
     The app's own id gives way to a tombstone. Who still has credit is refused
@@ -142,7 +144,7 @@ async def show_unique(request: Call) -> UniqueNames:
 
 
 @put("/v1/directory/unique", opt={"scopes": ADMINS}, tags=["Holders"])
-async def set_unique(request: Call, data: NewUniqueNames) -> UniqueNames:
+async def set_unique(request: Call, data: JSONBody[NewUniqueNames]) -> UniqueNames:
     """Say which names only one holder may have; refused while several have the same."""
     now = await request.services.holders.unique(
         username=data.username, email=data.email, actor=request.caller.actor, reason=data.reason

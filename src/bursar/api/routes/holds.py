@@ -4,6 +4,7 @@ from typing import Final
 
 from litestar import Response, get, post
 from litestar.handlers import BaseRouteHandler
+from litestar.params import JSONBody
 
 from bursar.api.call import Call
 from bursar.api.moving import ANSWERS, move, named
@@ -27,7 +28,7 @@ async def list_holds(request: Call, holder: Segment, asset: Segment) -> HoldList
 
 @post(_HOLDS, opt={"scopes": APPS, "answers": ANSWERS}, tags=["Holds"])
 async def place_hold(
-    request: Call, holder: Segment, asset: Segment, data: NewHold
+    request: Call, holder: Segment, asset: Segment, data: JSONBody[NewHold]
 ) -> Response[Receipt]:
     """Set credit aside under a reference, until a deadline or for good."""
     fields = named(request, data.reference, holder=holder, asset=asset, reason=data.reason)
@@ -51,7 +52,7 @@ async def show_hold(request: Call, holder: Segment, asset: Segment, hold: Segmen
 
 @post(_HOLD + "/capture", opt={"scopes": APPS, "answers": ANSWERS}, tags=["Holds"])
 async def capture_hold(
-    request: Call, holder: Segment, asset: Segment, hold: Segment, data: CaptureOf
+    request: Call, holder: Segment, asset: Segment, hold: Segment, data: JSONBody[CaptureOf]
 ) -> Response[Receipt]:
     """Spend a hold, all of it or an amount; the rest is given back unless it is to be kept."""
     fields = named(request, data.reference, holder=holder, asset=asset, reason=data.reason)
@@ -70,7 +71,7 @@ async def capture_hold(
 
 @post(_HOLD + "/release", opt={"scopes": APPS, "answers": ANSWERS}, tags=["Holds"])
 async def release_hold(
-    request: Call, holder: Segment, asset: Segment, hold: Segment, data: ReleaseOf
+    request: Call, holder: Segment, asset: Segment, hold: Segment, data: JSONBody[ReleaseOf]
 ) -> Response[Receipt]:
     """Give a hold back."""
     fields = named(request, data.reference, holder=holder, asset=asset, reason=data.reason)

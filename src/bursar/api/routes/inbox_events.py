@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from litestar import get
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 from litestar.types import ASGIApp
 
 from bursar.api.call import Call
@@ -12,7 +12,7 @@ from bursar.api.guard import credential_of
 from bursar.api.scopes import HOLDERS
 from bursar.api.streams import MEDIA_TYPE
 
-LastEventId = Annotated[str | None, Parameter(header="Last-Event-ID")]
+LastEventId = Annotated[str | None, HeaderParameter(name="Last-Event-ID")]
 
 
 @get("/v1/me/inbox/events", opt={"scopes": HOLDERS, "answers": {200: MEDIA_TYPE}}, tags=["Mine"])

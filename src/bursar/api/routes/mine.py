@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from litestar import Response, get, post
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from bursar.api.call import Call
 from bursar.api.scopes import HOLDERS
@@ -17,7 +17,7 @@ from bursar.ledger import Wallet
 from bursar.platform.pages import MAX_PAGE
 from bursar.programs.claims.claim import ClaimAnswer
 
-Limit = Annotated[int, Parameter(ge=1, le=MAX_PAGE)]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)]
 
 
 @get("/v1/me", opt={"scopes": HOLDERS}, tags=["Mine"])

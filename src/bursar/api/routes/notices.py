@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from litestar import get
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromQuery, QueryParameter
 
 from bursar.api.call import Call
 from bursar.api.scopes import READERS
@@ -21,7 +21,7 @@ from bursar.api.wire.notices_texts import (
     settings_view,
 )
 
-_Language = Annotated[str, Parameter(min_length=2, max_length=3, pattern=r"^[a-z]{2,3}$")]
+_Language = Annotated[str, QueryParameter(min_length=2, max_length=3, pattern=r"^[a-z]{2,3}$")]
 
 
 @get("/v1/notices/kinds", opt={"scopes": READERS}, tags=["Notices"])
@@ -37,7 +37,9 @@ async def show_notice_settings(request: Call) -> NoticeSettingsView:
 
 
 @get("/v1/notices/preview", opt={"scopes": READERS}, tags=["Notices"])
-async def preview_notice(request: Call, kind: NoticeKind, language: _Language = "en") -> LetterView:
+async def preview_notice(
+    request: Call, kind: FromQuery[NoticeKind], language: _Language = "en"
+) -> LetterView:
     """Write a kind of notice with made-up data, in a language, as it would be sent."""
     preview = request.services.notices.preview
     return letter_view(await asyncio.to_thread(preview, kind, language))

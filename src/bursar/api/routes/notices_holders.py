@@ -4,6 +4,7 @@ from typing import Final
 
 from litestar import Response, delete, get, patch
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromQuery, JSONBody
 
 from bursar.api.call import Call
 from bursar.api.etags import if_match
@@ -31,7 +32,7 @@ _TAGGED: Final = {"ETag": "What is wished now, for `If-Match`."}
 async def list_notices(
     request: Call,
     holder: Segment,
-    unread: bool = False,
+    unread: FromQuery[bool] = False,
     limit: Limit = 50,
     cursor: QueryWord = None,
 ) -> InboxPage:
@@ -51,7 +52,7 @@ async def show_preferences(request: Call, holder: Segment) -> Response[Preferenc
 
 @patch(_PREFERENCES, opt={"scopes": OPERATORS, "headers": _TAGGED}, tags=["Notices"])
 async def change_preferences(
-    request: Call, holder: Segment, data: Wishes
+    request: Call, holder: Segment, data: JSONBody[Wishes]
 ) -> Response[PreferencesView]:
     """Choose for a holder which notices come by which way, and when e-mail waits.
 

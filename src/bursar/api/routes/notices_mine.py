@@ -4,6 +4,7 @@ from typing import Final
 
 from litestar import Response, delete, get, patch, post
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromQuery, JSONBody
 
 from bursar.api.call import Call
 from bursar.api.etags import etag, if_match
@@ -34,7 +35,7 @@ _THEIR_OWN: Final = "chosen by the holder"
 
 @get(_INBOX, opt={"scopes": HOLDERS}, tags=["Mine"])
 async def list_my_notices(
-    request: Call, unread: bool = False, limit: Limit = 50, cursor: QueryWord = None
+    request: Call, unread: FromQuery[bool] = False, limit: Limit = 50, cursor: QueryWord = None
 ) -> InboxPage:
     """List what the holder was told, the newest first; with `unread` only what was not read.
 
@@ -63,7 +64,7 @@ async def read_my_notice(request: Call, notice: Segment) -> InboxItem:
 
 
 @post(_INBOX + "/read", opt={"scopes": HOLDERS}, tags=["Mine"], status_code=200)
-async def read_my_notices(request: Call, data: ReadUpTo) -> WasRead:
+async def read_my_notices(request: Call, data: JSONBody[ReadUpTo]) -> WasRead:
     """Note that all was read, or all up to a place.
 
     Whoever shows a page sends the place of its newest notice: what has come meanwhile stays unread.
@@ -85,7 +86,9 @@ async def show_my_preferences(request: Call) -> Response[PreferencesView]:
 
 
 @patch(_PREFERENCES, opt={"scopes": HOLDERS, "headers": _TAGGED}, tags=["Mine"])
-async def change_my_preferences(request: Call, data: MyWishes) -> Response[PreferencesView]:
+async def change_my_preferences(
+    request: Call, data: JSONBody[MyWishes]
+) -> Response[PreferencesView]:
     """Choose which notices come by which way, and when e-mail waits.
 
     What is left out stays, null is the economy's default again. With `If-Match` only if nobody has

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from litestar import get, post
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from bursar.api.call import Call
 from bursar.api.numbers import known
@@ -34,16 +34,18 @@ from bursar.notices.sending.model import WantedDeliveries
 
 _DELIVERY: Final = "/v1/deliveries/{delivery:int}"
 _DISPATCH: Final = "/v1/dispatches/{dispatch:int}"
-_State = Annotated[DeliveryState | None, Parameter(query="state")]  # the framework has a `state`
-_Webhook = Annotated[int | None, Parameter(ge=1, le=2**31 - 1)]
+_State = Annotated[
+    DeliveryState | None, QueryParameter(name="state")
+]  # the framework has a `state`
+_Webhook = Annotated[int | None, QueryParameter(ge=1, le=2**31 - 1)]
 
 
 @get("/v1/deliveries", opt={"scopes": READERS, "missing": True}, tags=["Deliveries"])
 async def list_deliveries(
     request: Call,
-    channel: SentBy | None = None,
+    channel: FromQuery[SentBy | None] = None,
     standing: _State = None,
-    kind: NoticeKind | None = None,
+    kind: FromQuery[NoticeKind | None] = None,
     webhook: _Webhook = None,
     holder: QueryWord = None,
     limit: Limit = 50,
@@ -64,7 +66,7 @@ async def list_deliveries(
 
 
 @get(_DELIVERY, opt={"scopes": READERS}, tags=["Deliveries"])
-async def show_delivery(request: Call, delivery: int) -> DeliveryWhole:
+async def show_delivery(request: Call, delivery: FromPath[int]) -> DeliveryWhole:
     """Show a delivery with what it says and how each attempt went."""
     found = await request.services.notices.deliveries.get(known(delivery))
     names = await request.services.ledger.holders(holders_in([found.delivery]))
@@ -72,7 +74,7 @@ async def show_delivery(request: Call, delivery: int) -> DeliveryWhole:
 
 
 @post(_DELIVERY + "/replay", opt={"scopes": OPERATORS}, tags=["Deliveries"], status_code=204)
-async def replay_delivery(request: Call, delivery: int, data: Because) -> None:
+async def replay_delivery(request: Call, delivery: FromPath[int], data: JSONBody[Because]) -> None:
     """Send a delivery now, again if it was sent, with the same notice id.
 
     What a paused dispatch or a webhook that is off holds back still waits.
@@ -83,7 +85,7 @@ async def replay_delivery(request: Call, delivery: int, data: Because) -> None:
 
 
 @post("/v1/deliveries/replay", opt={"scopes": OPERATORS}, tags=["Deliveries"], status_code=200)
-async def replay_mail(request: Call, data: ReplayOfMail) -> Replayed:
+async def replay_mail(request: Call, data: JSONBody[ReplayOfMail]) -> Replayed:
     """Send the letters again that were made in a span of time, with the same ids.
 
     Without `states` those that no mail server has taken: `parked`, or `failing` and waiting for
@@ -101,7 +103,7 @@ async def replay_mail(request: Call, data: ReplayOfMail) -> Replayed:
 
 
 @post("/v1/deliveries/release", opt={"scopes": OPERATORS}, tags=["Deliveries"], status_code=200)
-async def release_deliveries(request: Call, data: ChannelRelease) -> Released:
+async def release_deliveries(request: Call, data: JSONBody[ChannelRelease]) -> Released:
     """Send what a restore has parked on a channel.
 
     For when nothing was sent between the backup and the restore; else some of it goes twice.
@@ -122,13 +124,15 @@ async def list_dispatches(
 
 
 @get(_DISPATCH, opt={"scopes": READERS}, tags=["Deliveries"])
-async def show_dispatch(request: Call, dispatch: int) -> DispatchView:
+async def show_dispatch(request: Call, dispatch: FromPath[int]) -> DispatchView:
     """Show how far the notices of a run, or ahead of a period, have come."""
     return dispatch_view(await request.services.notices.dispatches.get(known(dispatch)))
 
 
 @post(_DISPATCH + "/pause", opt={"scopes": OPERATORS}, tags=["Deliveries"], status_code=200)
-async def pause_dispatch(request: Call, dispatch: int, data: Because) -> DispatchView:
+async def pause_dispatch(
+    request: Call, dispatch: FromPath[int], data: JSONBody[Because]
+) -> DispatchView:
     """Make no more of it, and let what is made wait."""
     dispatches = request.services.notices.dispatches
     by = {"actor": request.caller.actor, "reason": data.reason}
@@ -136,7 +140,9 @@ async def pause_dispatch(request: Call, dispatch: int, data: Because) -> Dispatc
 
 
 @post(_DISPATCH + "/resume", opt={"scopes": OPERATORS}, tags=["Deliveries"], status_code=200)
-async def resume_dispatch(request: Call, dispatch: int, data: Because) -> DispatchView:
+async def resume_dispatch(
+    request: Call, dispatch: FromPath[int], data: JSONBody[Because]
+) -> DispatchView:
     """Go on where it was paused."""
     dispatches = request.services.notices.dispatches
     by = {"actor": request.caller.actor, "reason": data.reason}
@@ -144,7 +150,9 @@ async def resume_dispatch(request: Call, dispatch: int, data: Because) -> Dispat
 
 
 @post(_DISPATCH + "/cancel", opt={"scopes": OPERATORS}, tags=["Deliveries"], status_code=200)
-async def cancel_dispatch(request: Call, dispatch: int, data: Because) -> DispatchView:
+async def cancel_dispatch(
+    request: Call, dispatch: FromPath[int], data: JSONBody[Because]
+) -> DispatchView:
     """End it for good; what still waits of it is dropped, what was sent is sent."""
     dispatches = request.services.notices.dispatches
     by = {"actor": request.caller.actor, "reason": data.reason}

@@ -4,6 +4,7 @@ from typing import Final
 
 from litestar import Response, delete, get, patch, post
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath, JSONBody
 
 from bursar.api.call import Call
 from bursar.api.etags import etag, if_match
@@ -41,7 +42,7 @@ async def list_webhooks(request: Call) -> WebhookList:
 
 
 @post("/v1/webhooks", opt={"scopes": ADMINS}, tags=["Webhooks"])
-async def add_webhook(request: Call, data: WebhookWanted) -> WebhookMade:
+async def add_webhook(request: Call, data: JSONBody[WebhookWanted]) -> WebhookMade:
     """Add a webhook, which is on; its secret is told this once.
 
     The same URL again is refused (`webhook_exists`), so that nothing is told twice: who gets no
@@ -54,14 +55,16 @@ async def add_webhook(request: Call, data: WebhookWanted) -> WebhookMade:
 
 
 @get(_WEBHOOK, opt={"scopes": READERS, "headers": _TAGGED, "rejected": True}, tags=["Webhooks"])
-async def show_webhook(request: Call, webhook: int) -> Response[WebhookView]:
+async def show_webhook(request: Call, webhook: FromPath[int]) -> Response[WebhookView]:
     """Show a webhook; its `ETag` is for changing it."""
     found = await request.services.notices.endpoints.get(known(webhook))
     return _shown(request, found)
 
 
 @patch(_WEBHOOK, opt={"scopes": ADMINS, "headers": _TAGGED}, tags=["Webhooks"])
-async def change_webhook(request: Call, webhook: int, data: WebhookFields) -> Response[WebhookView]:
+async def change_webhook(
+    request: Call, webhook: FromPath[int], data: JSONBody[WebhookFields]
+) -> Response[WebhookView]:
     """Change what is named of a webhook; its secret stays.
 
     What is made while it is off waits, and is sent when it is on again. With `If-Match` only if
@@ -81,7 +84,9 @@ async def change_webhook(request: Call, webhook: int, data: WebhookFields) -> Re
 
 
 @delete(_WEBHOOK, opt={"scopes": ADMINS}, tags=["Webhooks"], status_code=200)
-async def remove_webhook(request: Call, webhook: int, reason: QueryReason) -> WebhookRemoved:
+async def remove_webhook(
+    request: Call, webhook: FromPath[int], reason: QueryReason
+) -> WebhookRemoved:
     """Remove a webhook for good; what waits for it is dropped. Again is no error."""
     dropped = await request.services.notices.endpoints.remove(
         known(webhook), actor=request.caller.actor, reason=reason
@@ -90,7 +95,9 @@ async def remove_webhook(request: Call, webhook: int, reason: QueryReason) -> We
 
 
 @post(_WEBHOOK + "/rotate", opt={"scopes": ADMINS}, tags=["Webhooks"], status_code=200)
-async def rotate_webhook(request: Call, webhook: int, data: SecretRotation) -> WebhookMade:
+async def rotate_webhook(
+    request: Call, webhook: FromPath[int], data: JSONBody[SecretRotation]
+) -> WebhookMade:
     """Give a webhook a new secret, told this once; for the overlap the old one signs as well."""
     made = await request.services.notices.endpoints.rotate(
         known(webhook), data.overlap_hours, actor=request.caller.actor, reason=data.reason
@@ -99,7 +106,7 @@ async def rotate_webhook(request: Call, webhook: int, data: SecretRotation) -> W
 
 
 @post("/v1/webhooks/reseal", opt={"scopes": ADMINS}, tags=["Webhooks"], status_code=200)
-async def reseal_webhooks(request: Call, data: Because) -> Resealed:
+async def reseal_webhooks(request: Call, data: JSONBody[Because]) -> Resealed:
     """Seal all secrets with the first of the keys; they stay what they are.
 
     Then the keys after it may go. If one cannot be read, none is changed.
@@ -111,7 +118,9 @@ async def reseal_webhooks(request: Call, data: Because) -> Resealed:
 
 
 @post(_WEBHOOK + "/ping", opt={"scopes": OPERATORS}, tags=["Webhooks"], status_code=200)
-async def ping_webhook(request: Call, webhook: int, data: Because) -> PingAnswer:
+async def ping_webhook(
+    request: Call, webhook: FromPath[int], data: JSONBody[Because]
+) -> PingAnswer:
     """Send a `ping` at once, also to one that is off, and tell what it answered within 15 s."""
     outcome = await request.services.notices.ping(
         known(webhook), actor=request.caller.actor, reason=data.reason
@@ -120,7 +129,9 @@ async def ping_webhook(request: Call, webhook: int, data: Because) -> PingAnswer
 
 
 @post(_WEBHOOK + "/replay", opt={"scopes": OPERATORS}, tags=["Webhooks"], status_code=200)
-async def replay_webhook(request: Call, webhook: int, data: ReplayOf) -> Replayed:
+async def replay_webhook(
+    request: Call, webhook: FromPath[int], data: JSONBody[ReplayOf]
+) -> Replayed:
     """Send a webhook again what was made for it in a span of time, with the same ids."""
     replayed = await request.services.notices.deliveries.replay_range(
         known(webhook),

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from litestar import get, post
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from bursar.api.call import Call
@@ -30,12 +30,14 @@ from bursar.platform.pages import MAX_PAGE
 from bursar.programs.outages import Declared
 from bursar.trail.model import Wanted
 
-_Limit = Annotated[int, Parameter(ge=1, le=MAX_PAGE)]
+_Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)]
 _HIGHEST: Final = 2**63 - 1
 
 
 @get("/v1/alerts", opt={"scopes": READERS}, tags=["Operation"])
-async def list_alerts(request: Call, resolved: bool = False, limit: _Limit = 100) -> AlertList:
+async def list_alerts(
+    request: Call, resolved: FromQuery[bool] = False, limit: _Limit = 100
+) -> AlertList:
     """List the open matters that operators should know of; with `resolved` the others too."""
     found = await request.services.programs.alerts(everything=resolved, limit=limit)
     return AlertList(items=found)
@@ -44,7 +46,7 @@ async def list_alerts(request: Call, resolved: bool = False, limit: _Limit = 100
 @post(
     "/v1/alerts/{alert:int}/resolve", opt={"scopes": OPERATORS}, tags=["Operation"], status_code=204
 )
-async def resolve_alert(request: Call, alert: int, data: Because) -> None:
+async def resolve_alert(request: Call, alert: FromPath[int], data: JSONBody[Because]) -> None:
     """Close a matter; if it comes up again it is a new one."""
     if not 0 < alert <= _HIGHEST:
         raise Missing("alert_unknown", f"there is no open alert {alert}"[:80])
@@ -60,7 +62,7 @@ async def list_outages(request: Call) -> OutageList:
 
 
 @post("/v1/outages", opt={"scopes": ADMINS}, tags=["Operation"])
-async def declare_outage(request: Call, data: NewOutage) -> Declared:
+async def declare_outage(request: Call, data: JSONBody[NewOutage]) -> Declared:
     """Declare that holders could not act between two instants, and make it good to them.
 
     Streaks do not break; what would end within it lasts longer, what has expired is given back.
@@ -77,10 +79,10 @@ async def list_acts(
     actor: QueryWord = None,
     act: QueryWord = None,
     subject: QueryWord = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: FromQuery[datetime | None] = None,
+    until: FromQuery[datetime | None] = None,
     limit: _Limit = 50,
-    cursor: str | None = None,
+    cursor: FromQuery[str | None] = None,
 ) -> ActPage:
     """List privileged acts, the newest first: who did what to what, when and why.
 
@@ -101,7 +103,7 @@ async def list_verifications(request: Call, limit: _Limit = 1) -> VerificationLi
 
 
 @post("/v1/verification", opt={"scopes": OPERATORS}, tags=["Operation"], status_code=202)
-async def start_verification(request: Call, data: Because) -> VerificationView:
+async def start_verification(request: Call, data: JSONBody[Because]) -> VerificationView:
     """Start to check all the books in this server; GET tells what has come of it.
 
     While one is under way, anywhere, this is a conflict `verification_under_way`. If the server
@@ -120,7 +122,9 @@ async def start_verification(request: Call, data: Because) -> VerificationView:
     opt={"scopes": READERS, "answers": {200: tuple(MEDIA_TYPES.values())}},
     tags=["Operation"],
 )
-async def export_books(request: Call, form: Annotated[Format, Parameter(query="format")]) -> Stream:
+async def export_books(
+    request: Call, form: Annotated[Format, QueryParameter(name="format")]
+) -> Stream:
     """Take the books out, as CSV or as Beancount.
 
     It is one picture of them, whatever is posted meanwhile, and is streamed. Whoever takes nothing

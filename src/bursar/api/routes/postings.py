@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from litestar import MediaType, Response, get, post
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from bursar.access import Caller
 from bursar.api.call import Call
@@ -75,7 +75,7 @@ async def post_one(
 
 
 @post("/v1/postings/bulk", opt={"scopes": APPS}, tags=["Postings"], status_code=200)
-async def post_batch(request: Call, data: Batch) -> BatchAnswer:
+async def post_batch(request: Call, data: JSONBody[Batch]) -> BatchAnswer:
     """Move credit by up to 10,000 commands in one transaction.
 
     A refused command does not hold up the others; whoever sends the batch again is answered with
@@ -103,9 +103,9 @@ async def post_batch(request: Call, data: Batch) -> BatchAnswer:
 @get("/v1/journal", opt={"scopes": READERS}, tags=["Postings"])
 async def read_journal(
     request: Call,
-    kind: Kind | None = None,
-    limit: Annotated[int, Parameter(ge=1, le=MAX_PAGE)] = 50,
-    cursor: str | None = None,
+    kind: FromQuery[Kind | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = 50,
+    cursor: FromQuery[str | None] = None,
 ) -> EntryPage:
     """List the entries of all wallets, of one kind or all, the newest posting first."""
     ledger = request.services.ledger
@@ -119,7 +119,7 @@ async def read_journal(
 
 
 @get("/v1/postings/{posting_id:int}", opt={"scopes": READERS}, tags=["Postings"])
-async def show_posting(request: Call, posting_id: int) -> PostingView:
+async def show_posting(request: Call, posting_id: FromPath[int]) -> PostingView:
     """Tell who made a posting, and why."""
     found = (await request.services.ledger.postings([posting_id])).get(posting_id)
     if found is None:

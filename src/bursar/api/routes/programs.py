@@ -4,6 +4,7 @@ from typing import Final
 
 from litestar import Response, get, post, put
 from litestar.handlers import BaseRouteHandler
+from litestar.params import JSONBody
 
 from bursar.api.call import Call
 from bursar.api.etags import etag, if_match
@@ -52,7 +53,7 @@ async def list_program_versions(request: Call, program: Segment) -> ProgramVersi
 
 
 @post(_PROGRAM + "/switch", opt={"scopes": OPERATORS}, tags=["Programs"], status_code=200)
-async def switch_program(request: Call, program: Segment, data: SwitchTo) -> ProgramView:
+async def switch_program(request: Call, program: Segment, data: JSONBody[SwitchTo]) -> ProgramView:
     """Stop a program at once, or let it go on; runs that have begun are not stopped by it."""
     programs = request.services.programs
     await programs.switch(program, on=data.on, actor=request.caller.actor, reason=data.reason)
@@ -60,7 +61,9 @@ async def switch_program(request: Call, program: Segment, data: SwitchTo) -> Pro
 
 
 @post(_PROGRAM + "/preview", opt={"scopes": READERS}, tags=["Programs"], status_code=200)
-async def preview_program(request: Call, program: Segment, data: PreviewOf) -> PreviewView:
+async def preview_program(
+    request: Call, program: Segment, data: JSONBody[PreviewOf]
+) -> PreviewView:
     """Decide a period as its run would, for everybody or these holders, and write nothing.
 
     The totals are of all; awards and failures are the first 1,000 of each. It is decided while the
@@ -90,7 +93,7 @@ async def show_override(request: Call, program: Segment, holder: Segment) -> Res
     tags=["Programs"],
 )
 async def set_override(
-    request: Call, program: Segment, holder: Segment, data: NewOverride
+    request: Call, program: Segment, holder: Segment, data: JSONBody[NewOverride]
 ) -> Response[OverrideView]:
     """Give one holder an amount, a pause or a refresh day of their own, in place of what was set.
 
@@ -114,7 +117,7 @@ async def set_override(
     opt={"scopes": APPS, "answers": {201: ClaimAnswer, 200: ClaimAnswer}},
     tags=["Programs"],
 )
-async def claim(request: Call, program: Segment, data: Claimant) -> Response[ClaimAnswer]:
+async def claim(request: Call, program: Segment, data: JSONBody[Claimant]) -> Response[ClaimAnswer]:
     """Claim for a holder; a period claimed before is no error: 200, `already`, 0 awarded."""
     answer = await request.services.programs.claim(program, data.holder, actor=request.caller.actor)
     return Response(answer, status_code=200 if answer.already else 201)

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from litestar import get, post
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromQuery, JSONBody, QueryParameter
 
 from bursar.api.call import Call
 from bursar.api.scopes import OPERATORS, READERS
@@ -29,11 +29,11 @@ from bursar.programs.model import RunId
 
 _RUN: Final = "/v1/runs/{run:str}"
 
-_Limit = Annotated[int, Parameter(ge=1, le=MAX_PAGE)]
+_Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)]
 
 
 @post("/v1/programs/{program:str}/runs", opt={"scopes": OPERATORS}, tags=["Runs"])
-async def start_run(request: Call, program: Segment, data: NewRunOf) -> RunView:
+async def start_run(request: Call, program: Segment, data: JSONBody[NewRunOf]) -> RunView:
     """Start the run of a period that has begun, the current one by default.
 
     It is answered at once: the run is `running` until a worker (`bursar worker`) has done it, or
@@ -52,7 +52,10 @@ async def start_run(request: Call, program: Segment, data: NewRunOf) -> RunView:
 
 @get("/v1/runs", opt={"scopes": READERS}, tags=["Runs"])
 async def list_runs(
-    request: Call, program: QueryWord = None, limit: _Limit = 50, cursor: str | None = None
+    request: Call,
+    program: QueryWord = None,
+    limit: _Limit = 50,
+    cursor: FromQuery[str | None] = None,
 ) -> RunPage:
     """List runs, of one program or all, the newest first."""
     programs = request.services.programs
@@ -74,9 +77,9 @@ async def show_run(request: Call, run: Segment) -> RunView:
 async def list_failures(
     request: Call,
     run: Segment,
-    resolved: bool = False,
+    resolved: FromQuery[bool] = False,
     limit: _Limit = 50,
-    cursor: str | None = None,
+    cursor: FromQuery[str | None] = None,
 ) -> FailurePage:
     """List the holders whom a run has set aside; with `resolved` also those given since."""
     after = 0 if cursor is None else place_of(cursor)
@@ -102,7 +105,7 @@ async def list_failures(
 
 @get(_RUN + "/exclusions", opt={"scopes": READERS}, tags=["Runs"])
 async def list_exclusions(
-    request: Call, run: Segment, limit: _Limit = 50, cursor: str | None = None
+    request: Call, run: Segment, limit: _Limit = 50, cursor: FromQuery[str | None] = None
 ) -> ExclusionPage:
     """List the holders whom a run has left out, of the reasons that its program keeps."""
     after = 0 if cursor is None else place_of(cursor)
@@ -119,7 +122,7 @@ async def list_exclusions(
 
 
 @post(_RUN + "/approve", opt={"scopes": OPERATORS}, tags=["Runs"], status_code=200)
-async def approve_run(request: Call, run: Segment, data: Approval) -> RunView:
+async def approve_run(request: Call, run: Segment, data: JSONBody[Approval]) -> RunView:
     """Let a run that waits begin, as a second person, with the total that was looked at.
 
     Neither who started it nor who made the program's version may; two keys of one owner are one
@@ -133,7 +136,7 @@ async def approve_run(request: Call, run: Segment, data: Approval) -> RunView:
 
 
 @post(_RUN + "/pause", opt={"scopes": OPERATORS}, tags=["Runs"], status_code=200)
-async def pause_run(request: Call, run: Segment, data: Because) -> RunView:
+async def pause_run(request: Call, run: Segment, data: JSONBody[Because]) -> RunView:
     """Stop a run where it is; what is under way is finished."""
     run_id = run_id_of(run)
     await request.services.programs.runs.pause(
@@ -143,7 +146,7 @@ async def pause_run(request: Call, run: Segment, data: Because) -> RunView:
 
 
 @post(_RUN + "/resume", opt={"scopes": OPERATORS}, tags=["Runs"], status_code=200)
-async def resume_run(request: Call, run: Segment, data: Because) -> RunView:
+async def resume_run(request: Call, run: Segment, data: JSONBody[Because]) -> RunView:
     """Let a paused run go on."""
     run_id = run_id_of(run)
     await request.services.programs.runs.resume(
@@ -153,7 +156,7 @@ async def resume_run(request: Call, run: Segment, data: Because) -> RunView:
 
 
 @post(_RUN + "/cancel", opt={"scopes": OPERATORS}, tags=["Runs"], status_code=200)
-async def cancel_run(request: Call, run: Segment, data: Because) -> RunView:
+async def cancel_run(request: Call, run: Segment, data: JSONBody[Because]) -> RunView:
     """End a run for good; what it has given stays until it is reverted."""
     run_id = run_id_of(run)
     await request.services.programs.runs.cancel(
@@ -163,7 +166,7 @@ async def cancel_run(request: Call, run: Segment, data: Because) -> RunView:
 
 
 @post(_RUN + "/revert", opt={"scopes": OPERATORS}, tags=["Runs"])
-async def revert_run(request: Call, run: Segment, data: RevertOf) -> RunView:
+async def revert_run(request: Call, run: Segment, data: JSONBody[RevertOf]) -> RunView:
     """Take back what a run gave; answers the run that does it, which a worker carries out."""
     made = await request.services.programs.runs.revert(
         run_id_of(run), data.policy, actor=request.caller.actor, reason=data.reason
@@ -172,7 +175,7 @@ async def revert_run(request: Call, run: Segment, data: RevertOf) -> RunView:
 
 
 @post(_RUN + "/retry", opt={"scopes": OPERATORS}, tags=["Runs"], status_code=200)
-async def retry_run(request: Call, run: Segment, data: Because) -> Retried:
+async def retry_run(request: Call, run: Segment, data: JSONBody[Because]) -> Retried:
     """Try the holders whom a run has set aside again at once; a worker does it."""
     run_id = run_id_of(run)
     retried = await request.services.programs.runs.retry(

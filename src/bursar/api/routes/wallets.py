@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 
 from litestar import Response, get, put
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromQuery, JSONBody, QueryParameter
 
 from bursar.api.call import Call
 from bursar.api.moving import ANSWERS, move, named
@@ -45,11 +45,11 @@ async def list_entries(
     request: Call,
     holder: Segment,
     asset: Segment,
-    kind: Kind | None = None,
+    kind: FromQuery[Kind | None] = None,
     source: QueryWord = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    limit: Annotated[int, Parameter(ge=1, le=MAX_PAGE)] = 50,
+    since: FromQuery[datetime | None] = None,
+    until: FromQuery[datetime | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = 50,
     cursor: QueryWord = None,
 ) -> EntryPage:
     """List a wallet's entries, the newest first, of a kind, a source, in [since, until), or all."""
@@ -71,8 +71,8 @@ async def show_balance(
     request: Call,
     holder: Segment,
     asset: Segment,
-    at: datetime,
-    by: Literal["recorded", "effective"] = "recorded",
+    at: FromQuery[datetime],
+    by: FromQuery[Literal["recorded", "effective"]] = "recorded",
 ) -> BalanceView:
     """Tell a balance as of an instant.
 
@@ -96,7 +96,7 @@ async def explain_wallet(request: Call, holder: Segment, asset: Segment) -> Expl
 
 @put(WALLET + "/limit", opt={"scopes": OPERATORS, "answers": ANSWERS}, tags=["Wallets"])
 async def set_limit(
-    request: Call, holder: Segment, asset: Segment, data: NewLimit
+    request: Call, holder: Segment, asset: Segment, data: JSONBody[NewLimit]
 ) -> Response[Receipt]:
     """Let a wallet go down to minus the limit; 0 takes the credit line away."""
     await request.services.ledger.wallets(holder)  # a mistyped name opens no wallet
@@ -106,7 +106,7 @@ async def set_limit(
 
 @put(WALLET + "/state", opt={"scopes": OPERATORS, "answers": ANSWERS}, tags=["Wallets"])
 async def set_state(
-    request: Call, holder: Segment, asset: Segment, data: NewState
+    request: Call, holder: Segment, asset: Segment, data: JSONBody[NewState]
 ) -> Response[Receipt]:
     """Freeze a wallet, unfreeze it, close it if it is empty, or open it again."""
     await request.services.ledger.wallets(holder)  # a mistyped name opens no wallet

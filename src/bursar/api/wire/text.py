@@ -3,7 +3,7 @@
 from typing import Annotated, Final
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 
@@ -16,10 +16,10 @@ Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=_PRIN
 BY_API: Final = "over HTTP"
 """Why, where a movement or a change of a holder does not say it."""
 
-QueryWord = Annotated[str | None, Parameter(max_length=200, pattern=_PRINTABLE)]
+QueryWord = Annotated[str | None, QueryParameter(max_length=200, pattern=_PRINTABLE)]
 """A name that a list is narrowed to."""
 
-QueryReason = Annotated[str, Parameter(min_length=1, max_length=500, pattern=_PRINTABLE)]
+QueryReason = Annotated[str, QueryParameter(min_length=1, max_length=500, pattern=_PRINTABLE)]
 """Why it is done, where a request has no body."""
 
 
