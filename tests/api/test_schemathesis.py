@@ -248,7 +248,7 @@ def shown_to(operation: Any, names: Names) -> Any:
     return operation.Case(path_parameters=path, query=query, **more)
 
 
-@pytest.mark.parametrize(("operation", "mode"), rounds())
+@pytest.mark.parametrize(("operation", "mode"), [*rounds()])
 def test_requests_are_answered_as_the_document_says(live, operation, mode):
     scopes = allowed(operation)[: 1 if EXAMPLES < 20 else None]
     names = live.prepare(id_of(operation))
