@@ -139,8 +139,10 @@ async def endpoint(world: World) -> int:
     return made.endpoint.endpoint_id
 
 
-async def parked(world: World, channel: Channel = Channel.WEBHOOK) -> int:
-    """A delivery that a restore has parked."""
+async def parked(
+    world: World, channel: Channel = Channel.WEBHOOK, note: str = queue.RESTORED
+) -> int:
+    """A delivery that has been parked, by a restore if nothing else is said."""
     at = datetime(2026, 1, 1, tzinfo=UTC)
     hook = channel is Channel.WEBHOOK
     one = NewDelivery(
@@ -151,7 +153,7 @@ async def parked(world: World, channel: Channel = Channel.WEBHOOK) -> int:
         data={},
         holder_id=None if hook else 1,
         endpoint_id=await endpoint(world) if hook else 0,
-        parked_note=queue.RESTORED,
+        parked_note=note,
     )
     async with world.ledger.database.transaction() as connection:
         await queue.add(connection, [one])
@@ -160,6 +162,10 @@ async def parked(world: World, channel: Channel = Channel.WEBHOOK) -> int:
 
 async def parked_letter(world: World) -> int:
     return await parked(world, Channel.EMAIL)
+
+
+async def refused_letter(world: World) -> int:
+    return await parked(world, Channel.EMAIL, "recipient: 554 no relaying")
 
 
 async def dispatched(world: World) -> int:
@@ -299,7 +305,7 @@ DEEDS: dict[str, tuple[Callable[[World], Awaitable[Any]], Deed, str, Any, dict[s
         "webhook_1", None, {"deliveries": 1, "kinds": []},
     ),
     "delivery.replay_mail": (
-        parked_letter,
+        refused_letter,
         lambda w, _: w.deliveries.replay_mail(_START, datetime(2199, 1, 1, tzinfo=UTC), **ANN),
         "email", None, {"deliveries": 1, "states": ["failing", "parked"]},
     ),

@@ -64,8 +64,8 @@ def _ask_for_key(data_dir: Path) -> None:
     """Have no other key made in the place of the one that opens the secrets of webhooks."""
     if reserve_key(data_dir):
         errors.tell(
-            f"put the {KEY_FILE} of the books into {data_dir}, or set {VARIABLE}: until then the "
-            "secrets of webhooks and the links in letters cannot be read, and nothing is sent"
+            f"put the {KEY_FILE} of the books into {data_dir}, or set {VARIABLE}: webhooks, and "
+            "letters with a link, wait for it"
         )
 
 

@@ -327,7 +327,8 @@ async def letters(pool: Database, owner: psycopg.Connection) -> datetime:
     await send(pool, EMAIL, Outcome(outcome="refused"))
     await add(pool, mail("failing"), mail("under way"))
     await send(pool, EMAIL, FAILED)
-    await add(pool, mail("waiting"), hook(1, "hook", parked_note="restored"))
+    await add(pool, mail("waiting"), hook(1, "hook", parked_note="no"))
+    await add(pool, mail("restored", parked_note="restored"))
     owner.execute(
         "update bursar.deliveries set leased_until = now() + '1 hour'"
         " where data->>'fact' = 'under way'"

@@ -143,8 +143,9 @@ class Deliveries:
     ) -> int:
         """Send the letters that were made in a span again, as `replay_range` does.
 
-        Without other ``states`` those that no mail server has taken: parked, or failing. Who has
-        unsubscribed since, or has no address that takes letters, is sent none.
+        Without other ``states`` those that no mail server has taken: parked, or failing. What a
+        restore has parked is for `release`, for it may have been sent. Who has unsubscribed since,
+        or has no address that takes letters, is sent none.
         """
         check_voice(actor, reason)
         span = _span(since, until, kinds, states)

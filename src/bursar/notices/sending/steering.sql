@@ -46,7 +46,8 @@ with gone as (
 select count(*) from gone;
 
 -- name: replay_mail
--- The same for letters, to whomever they are.
+-- The same for letters, to whomever they are, but for what a restore has parked: a server may have
+-- taken it.
 with gone as (
     update bursar.deliveries d
        set state = 'waiting', tries = 0, due_at = clock_timestamp(), leased_until = null,
@@ -54,7 +55,7 @@ with gone as (
            dispatch_id = case when not exists (select from bursar.dispatches t
                                                 where t.dispatch_id = d.dispatch_id
                                                   and t.state = 'canceled') then d.dispatch_id end
-     where d.channel = 'email'
+     where d.channel = 'email' and d.note <> %(restored)s
        and d.made_at >= %(since)s and d.made_at < %(until)s
        and (d.state <> 'waiting' and d.state = any (%(states)s::text[])
             or d.state = 'waiting' and 'failing' = any (%(states)s::text[]) and d.tries > 0

@@ -7,6 +7,7 @@ from psycopg.types.numeric import Int4, Int8
 
 from bursar.notices.model import Channel, DeliveryState
 from bursar.notices.sending.model import Span, Standing
+from bursar.notices.sending.store import RESTORED
 from bursar.platform.arrays import texts
 from bursar.platform.database import Connection, fetch
 from bursar.platform.sql import Queries
@@ -37,8 +38,11 @@ async def replay_range(connection: Connection, endpoint_id: int, span: Span) -> 
 
 
 async def replay_mail(connection: Connection, span: Span) -> int:
-    """Let the letters that were made in a span be sent again; returns how many."""
-    return await _count(connection, "replay_mail", _span(span))
+    """Let the letters that were made in a span be sent again; returns how many.
+
+    What a restore has parked is left to `release`.
+    """
+    return await _count(connection, "replay_mail", _span(span) | {"restored": RESTORED})
 
 
 async def release(connection: Connection, channel: Channel, note: str) -> int:
