@@ -100,7 +100,10 @@ async def replace_secret(
 async def read_sealed(connection: Connection) -> list[tuple[EndpointId, bytes, bytes | None]]:
     """Read what is sealed of each endpoint: its secret, and the one before if it is kept."""
     rows = await _all(connection, "read_sealed")
-    return [(EndpointId(row[0]), bytes(row[1]), row[2] and bytes(row[2])) for row in rows]
+    return [
+        (EndpointId(row[0]), bytes(row[1]), None if row[2] is None else bytes(row[2]))
+        for row in rows
+    ]
 
 
 async def write_sealed(
