@@ -153,7 +153,7 @@ def test_a_query_has_only_names_that_the_endpoint_knows(name: str) -> None:
     handler = endpoint(ask)
     fields = handler.parsed_fn_signature.parameters
     known = {
-        getattr(field.kwarg_definition, "query", None) or name for name, field in fields.items()
+        getattr(field.kwarg_definition, "name", None) or name for name, field in fields.items()
     }
     asked = {key for key, _ in parse_qsl(urlsplit(ask.path).query)}
     assert asked <= known

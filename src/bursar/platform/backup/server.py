@@ -1,7 +1,9 @@
 """What backing up and restoring ask of the server."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import psycopg
 from psycopg import sql
@@ -24,6 +26,9 @@ select count(*)
    and backend_type = 'client backend'
 """
 
+_LEAVING_S: Final = 3.0
+_LOOK_S: Final = 0.1
+
 
 def server_major(url: str) -> int:
     """Tell the server's major version."""
@@ -37,8 +42,7 @@ def require_room(url: str, *, replace: bool) -> int:
     Books that were migrated and never used count as none.
     """
     with connected(url) as connection:
-        [[others]] = connection.execute(_OTHERS).fetchall()
-        if others:
+        if others := _others(connection):
             raise Rejected(
                 "database_in_use",
                 f"{others} other connections use the database: stop what uses it, then restore",
@@ -55,6 +59,16 @@ def require_room(url: str, *, replace: bool) -> int:
                         table=name,
                     )
         return connection.info.server_version // 10000
+
+
+def _others(connection: psycopg.Connection) -> int:
+    """Count who else is connected; who has just hung up, as we have, is counted a little longer."""
+    until = time.monotonic() + _LEAVING_S
+    while True:
+        [[others]] = connection.execute(_OTHERS).fetchall()
+        if not others or time.monotonic() > until:
+            return int(others)
+        time.sleep(_LOOK_S)
 
 
 @contextmanager
