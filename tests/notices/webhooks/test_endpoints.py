@@ -254,6 +254,25 @@ async def test_a_secret_that_cannot_be_read_leaves_all_as_they_are(
     assert await rows(ledger, sealed) == before
 
 
+async def test_a_secret_that_signs_no_more_is_no_hindrance_though_its_key_is_lost(
+    endpoints: Endpoints, ledger: Ledger
+) -> None:
+    made = await endpoints.add(URL, **WHO)
+    await endpoints.rotate(made.endpoint.endpoint_id, 1, **WHO)
+    key, newer = new_key(), new_key()
+    sealed = Seal((key,)).seal(b"whsec_of-now")
+    async with ledger.database.connection() as connection:
+        await connection.execute(
+            "update bursar.webhook_endpoints"
+            "   set secret = %s, old_until = now() - interval '1 hour'",
+            (sealed,),
+        )
+    assert await Endpoints(ledger.database, Seal((newer, key))).reseal(**WHO) == 1
+    [row] = await rows(ledger, "select secret, old_secret, old_until from bursar.webhook_endpoints")
+    assert Seal((newer,)).open(bytes(row[0])) == b"whsec_of-now"
+    assert row[1:] == (None, None)
+
+
 async def _deliveries(ledger: Ledger, endpoint: Endpoint, count: int, first: int) -> None:
     async with ledger.database.connection() as connection:
         await connection.execute(

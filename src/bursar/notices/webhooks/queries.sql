@@ -44,15 +44,16 @@ update bursar.webhook_endpoints
 
 -- name: read_sealed
 -- The sealed secrets of all endpoints, those included that still sign beside a newer one.
-select endpoint_id, secret, old_secret
+select endpoint_id, secret, case when old_until > clock_timestamp() then old_secret end
   from bursar.webhook_endpoints
  where removed_at is null
  order by endpoint_id;
 
 -- name: write_sealed
--- The same secrets under another key.
+-- The same secrets under another key; one that signs no more is forgotten.
 update bursar.webhook_endpoints
-   set secret = %(secret)s, old_secret = %(old_secret)s
+   set secret = %(secret)s, old_secret = %(old_secret)s::bytea,
+       old_until = case when %(old_secret)s::bytea is not null then old_until end
  where endpoint_id = %(endpoint_id)s;
 
 -- name: remove_endpoint

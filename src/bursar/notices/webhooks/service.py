@@ -166,8 +166,9 @@ class Endpoints:
     async def reseal(self, *, actor: str, reason: str) -> int:
         """Seal every secret with the first key, so that the keys after it may go; returns how many.
 
-        The secrets stay what they are, and nobody who is told notices. All or none: raises `Broken`
-        ``secret_unreadable``, naming the endpoint, where a key is not here any more.
+        The secrets stay what they are, and nobody who is told notices; old ones that sign no more
+        are forgotten. All or none: raises `Broken` ``secret_unreadable``, naming the endpoint,
+        where a key is not here any more.
         """
         check_voice(actor, reason)
         async with self._database.transaction() as connection:
