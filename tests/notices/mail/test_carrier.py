@@ -17,6 +17,7 @@ from bursar.notices.kinds import OF_HOLDERS
 from bursar.notices.mail.bounces import Bounces
 from bursar.notices.mail.carrier import MailCarrier
 from bursar.notices.mail.samples import SAMPLES
+from bursar.notices.mail.smtp import Postbox
 from bursar.notices.mail.unsubscribe import Unsubscribing
 from bursar.notices.model import (
     Channel,
@@ -29,6 +30,7 @@ from bursar.notices.model import (
 )
 from bursar.notices.sending.carrier import NotNow
 from bursar.platform.errors import Invalid
+from bursar.platform.smtp_url import server_of
 from bursar.programs.model import Alert
 from bursar.programs.service import Programs
 from tests.notices.mail.servers import Office
@@ -293,6 +295,28 @@ async def test_a_server_that_is_not_there_for_minutes_is_told_to_operators(world
     [alert] = await world.alerts()
     assert (alert.kind, alert.subject) == ("mail_server", "127.0.0.1")
     assert alert.message.startswith("connect: ")
+
+
+async def test_a_server_that_is_away_is_told_though_no_letter_has_come_to_its_second_try(
+    world: World,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    nowhere = Postbox(server_of(f"smtp://127.0.0.1:{port}?helo=club.example"))
+    world.carrier = MailCarrier(
+        world.ledger, world.settings, world.asked, world.waits, postbox=nowhere, patience_s=0
+    )
+    assert (await world.carry()).outcome == "failed"
+    assert await world.alerts() == []
+    there, nowhere.server = nowhere.server, server_of(world.settings.smtp_url or "")
+    assert (await world.carry()).outcome == "sent"
+    nowhere.server = there
+    await nowhere.close()
+    assert (await world.carry()).outcome == "failed"
+    assert await world.alerts() == [], "it has been there meanwhile"
+    assert (await world.carry()).outcome == "failed"
+    [alert] = await world.alerts()
+    assert (alert.kind, alert.subject) == ("mail_server", "127.0.0.1")
 
 
 async def test_greylisting_is_nobodys_alert(world: World) -> None:

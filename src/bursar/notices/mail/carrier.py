@@ -5,6 +5,7 @@ changed is the new one, and who was erased since gets nothing (H4). What the hol
 meanwhile is not sent either, and nothing in quiet hours, however it came into them (N5).
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from email.message import EmailMessage
@@ -31,6 +32,9 @@ from bursar.platform.errors import Invalid, Missing
 from bursar.platform.smtp_url import server_of
 from bursar.programs.model import AlertKind
 from bursar.programs.store import raise_alert
+
+PATIENCE_S: Final = 180.0
+"""For how long a server may be away before operators hear of it."""
 
 _DETAIL: Final = 300
 _NO_ADDRESS: Final = Outcome(outcome="dropped", detail="no_address")
@@ -60,7 +64,8 @@ class MailCarrier:
 
     ``notices`` tells what the economy file says now, ``waits`` for how long a kind's e-mail to a
     holder in a zone has to wait, None if it is not wished. Without ``unsubscribing`` letters have
-    no link that ends them.
+    no link that ends them. A server that is away is told to operators after ``patience_s``, or
+    once a letter has met none three times: where many wait, each is tried once for hours.
     """
 
     channel: Final = Channel.EMAIL
@@ -74,6 +79,7 @@ class MailCarrier:
         *,
         unsubscribing: Unsubscribing | None = None,
         postbox: Postbox | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         """Raises `Invalid` ``setting_invalid`` for what cannot be used to send."""
         self._ledger = ledger
@@ -86,6 +92,8 @@ class MailCarrier:
         self._holders = Holders(ledger)
         self._bounces = Bounces(ledger)
         self._scales: dict[str, int] = {}
+        self._patience_s = patience_s
+        self._away_since: float | None = None
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -136,7 +144,8 @@ class MailCarrier:
             await self._postbox.hand_over(self._sender.address, to, as_bytes(letter))
         except Failed as failed:
             outcome = failed.outcome
-            if failed.setting or (failed.away and tries >= FAILURES):
+            long = self._away_long(away=failed.away)
+            if failed.setting or (failed.away and (long or tries >= FAILURES)):
                 await self._alert("mail_server", self._postbox.server.host, outcome.detail)
             if outcome.outcome == "bounced" and holder is not None and holder.email:
                 await self._bounces.keep(
@@ -146,7 +155,15 @@ class MailCarrier:
                     detail=outcome.detail,
                 )
             return outcome
+        self._away_long(away=False)
         return Outcome(outcome="sent", status=250)
+
+    def _away_long(self, *, away: bool) -> bool:
+        """Note whether the server was there, and say whether it has not been for long."""
+        now = asyncio.get_running_loop().time()
+        since = self._away_since
+        self._away_since = (now if since is None else since) if away else None
+        return away and since is not None and now - since >= self._patience_s
 
     async def _render(self, delivery: Delivery, holder: Holder | None) -> tuple[Rendered, Reader]:
         """Write what a letter says; operators are told in our words where theirs fail."""
