@@ -148,7 +148,8 @@ async def test_a_refusal_names_the_parameter_as_it_was_asked(
     api: httpx.AsyncClient, chief: Headers
 ) -> None:
     answer = await api.get("/v1/deliveries?state=lost", headers=chief)
-    assert [one["key"] for one in answer.json()["fields"]["problems"]] == ["state"]
+    [told] = answer.json()["fields"]["problems"]
+    assert (told["key"], told["source"]) == ("state", "query")
 
 
 async def test_what_a_restore_has_parked_is_sent_after_all(

@@ -1,5 +1,6 @@
 """Webhooks over HTTP: added, changed, removed, tried, and sent to again (N3)."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -7,6 +8,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from bursar.api.services import Services
+from bursar.platform.errors import Rejected
 from bursar.trail.model import Wanted
 from tests.api.clubs import said
 from tests.api.conftest import As, Headers, problem
@@ -269,3 +271,20 @@ async def test_without_a_key_for_secrets_it_is_said_what_is_missing(
     assert problem(await api.get(HOOKS, headers=chief), 422) == "secrets_key_missing"
     added = await api.post(HOOKS, json={"url": URL, **WHY}, headers=chief)
     assert problem(added, 422) == "secrets_key_missing"
+
+
+async def test_a_key_that_is_awaited_is_no_fault_of_who_asks_or_follows_a_link(
+    api: httpx.AsyncClient, services: Services, chief: Headers, tmp_path: Path
+) -> None:
+    from bursar.notices.service import Notices
+    from bursar.platform.sealing import reserve_key
+    from bursar.platform.settings import load_settings
+
+    reserve_key(tmp_path)
+    services.notices = Notices(services.ledger, load_settings({}), tmp_path)
+    assert problem(await api.get(HOOKS, headers=chief), 422) == "secrets_key_awaited"
+    shown = await api.get("/v1/unsubscribe/x", headers={"accept": "text/html"})
+    assert shown.status_code == 422
+    assert "does not work" not in shown.text, "it will"
+    with pytest.raises(Rejected, match="is awaited"):
+        await services.notices.send_webhooks()

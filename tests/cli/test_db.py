@@ -64,7 +64,11 @@ def test_the_life_of_a_data_directory(data_dir: Path, tmp_path: Path) -> None:
     assert "secrets.key" not in run(*again).err, "it is there"
     key = (data_dir / "secrets.key").rename(data_dir / "key.kept")
     assert f"put the secrets.key of the books into {data_dir}" in run(*again).err
-    assert run("webhook", "reseal", "--reason", "r", "--json").error["code"] == "setting_invalid"
+    assert (
+        run("webhook", "reseal", "--reason", "r", "--json").error["code"] == "secrets_key_awaited"
+    )
+    assert run("notices", "send", "--json").error["code"] == "secrets_key_awaited"
+    assert run("notices", "settings", "--json").json["process"]["secrets_key"] is None
     [danger] = [f for f in run("doctor", "--json").json["findings"] if f["check"] == "secrets_key"]
     assert "bring secrets.key back" in danger["todo"]
     key.replace(data_dir / "secrets.key")

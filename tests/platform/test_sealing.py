@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bursar.platform.errors import Broken, Invalid, Rejected
-from bursar.platform.sealing import KEY_FILE, Seal, load_seal, new_key, reserve_key
+from bursar.platform.sealing import KEY_FILE, Seal, has_key, load_seal, new_key, reserve_key
 
 
 @dataclass(frozen=True)
@@ -133,10 +133,14 @@ def test_a_damaged_key_file_is_never_replaced(tmp_path: Path) -> None:
 def test_a_place_that_is_kept_for_a_key_takes_no_other(tmp_path: Path) -> None:
     assert reserve_key(tmp_path)
     assert not reserve_key(tmp_path)
-    with pytest.raises(Invalid, match="bring back the one that was there"):
+    assert not has_key(tmp_path)
+    with pytest.raises(Rejected, match="what was restored is awaited") as caught:
         load_seal(Told(), tmp_path)
+    assert caught.value.code == "secrets_key_awaited"
+    assert str(tmp_path) not in caught.value.message, "it is also told to who follows a link"
     key = new_key()
     (tmp_path / KEY_FILE).write_text(key)
+    assert has_key(tmp_path)
     assert not reserve_key(tmp_path)
     assert Seal((key,)).open(load_seal(Told(), tmp_path).seal(b"x")) == b"x"
 

@@ -202,7 +202,8 @@ _ASKED: Final = {"standing": "state", "form": "format"}
 def _told(item: Any) -> Any:
     """Keep of a validation error what helps: which parameter, and what is wrong with it."""
     if isinstance(item, dict):
-        told = {k: str(v)[:300] for k, v in item.items() if k in ("key", "message", "source")}
+        said = {k: getattr(v, "value", v) for k, v in item.items()}
+        told = {k: str(v)[:300] for k, v in said.items() if k in ("key", "message", "source")}
         return told | {"key": _ASKED[told["key"]]} if told.get("key") in _ASKED else told
     return str(item)[:300]
 

@@ -67,7 +67,7 @@ class Notices:
 
     @cached_property
     def endpoints(self) -> Endpoints:
-        """Where machines listen; raises `Rejected` ``secrets_key_missing`` without a key."""
+        """Where machines listen; raises `Rejected` ``secrets_key_…`` without a key."""
         return Endpoints(self._database, self._seal, self._settings.webhook_networks)
 
     async def settings(self) -> NoticeSettings:
@@ -171,7 +171,9 @@ class Notices:
         if Channel.WEBHOOK not in self._senders:
             try:
                 seal = self._seal
-            except Rejected:
+            except Rejected as error:
+                if error.code == "secrets_key_awaited":
+                    raise  # what was restored waits for it
                 return 0  # without a key nobody could add an endpoint
             carrier = WebhookCarrier(self._ledger, seal, self._settings.webhook_networks)
             self._carriers.append(carrier)

@@ -13,6 +13,7 @@ import re
 import stat
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -87,8 +88,8 @@ def load_seal(settings: Keyed, data_dir: Path | None) -> Seal:
     """Make the seal of an installation.
 
     The setting's keys are all that counts where there are any; else an embedded server has its file
-    in ``data_dir``, made here if need be. Raises `Rejected` ``secrets_key_missing`` elsewhere,
-    `Invalid` ``setting_invalid``, and what a disk says.
+    in ``data_dir``, made here if need be. Raises `Rejected` ``secrets_key_missing`` elsewhere and
+    ``secrets_key_awaited`` after a restore, `Invalid` ``setting_invalid``, and what a disk says.
     """
     if settings.secrets_key:
         return Seal(settings.secrets_key)
@@ -106,6 +107,12 @@ def load_seal(settings: Keyed, data_dir: Path | None) -> Seal:
         except FileNotFoundError:
             _put(layout, path, new_key())
             text = _read(path)
+    if text == _RESERVED:
+        raise Rejected(
+            "secrets_key_awaited",
+            f"the key that sealed what was restored is awaited: put its {KEY_FILE} into the data "
+            f"directory, or set {VARIABLE}; if it is lost for good, remove the file that is there",
+        )
     if not _KEY.fullmatch(text):
         raise Invalid(
             "setting_invalid",
@@ -128,10 +135,15 @@ def reserve_key(data_dir: Path) -> bool:
 
 
 def has_key(data_dir: Path) -> bool:
-    """Tell whether an embedded server has its file; it is not made here."""
+    """Tell whether an embedded server has its file, a kept place aside; it is not made here."""
     layout = layout_of(data_dir)
+    path = layout.root / KEY_FILE
     with disk_errors(layout.root):
-        return (layout.root / KEY_FILE).exists()
+        if not path.exists():
+            return False
+    with suppress(OSError):  # what cannot be read is there, and told of by who needs it
+        return _read(path) != _RESERVED
+    return True
 
 
 def _unreadable() -> Broken:
