@@ -141,6 +141,35 @@ async def test_a_duty_that_keeps_failing_alerts_the_operators(ledger: Ledger) ->
     assert alert.message == "seal has failed 5 times in a row: KeyError: see the log of the worker"
 
 
+_PLAIN = "aname ? of a file"
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_a_duty_goes_on_whatever_becomes_of_its_alert(
+    ledger: Ledger, away: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise KeyError("a bug")
+
+    if away:
+        monkeypatch.setattr("bursar.programs.duty.raise_alert", broken)
+    seen = 0
+
+    async def fail() -> None:
+        nonlocal seen
+        seen += 1
+        if seen == 5:
+            worker.stop()
+        raise Rejected("no_key", "a\x00name \ud800 of a file")
+
+    worker = Worker(Programs(ledger), duties=[Duty("seal", 0.01, fail)])
+    async with asyncio.timeout(60):
+        await worker.run()
+    assert seen == 5
+    told = [alert.message for alert in await Programs(ledger).alerts()]
+    assert told == ([] if away else [f"seal has failed 5 times in a row: no_key: {_PLAIN}"])
+
+
 async def test_failures_count_in_a_row_and_not_while_the_database_is_away(ledger: Ledger) -> None:
     programs = Programs(ledger)
     worker: Worker

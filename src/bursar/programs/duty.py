@@ -13,6 +13,7 @@ from bursar.programs.store import raise_alert
 
 ALERT_AFTER: Final = 3
 _LONGEST_WAIT_S: Final = 30.0
+_LONGEST: Final = 500
 
 _log: Final = structlog.get_logger("bursar.worker")
 
@@ -57,9 +58,12 @@ async def keep(duty: Duty, database: Database, stop: asyncio.Event) -> None:
 
 
 async def _tell(database: Database, duty: Duty, message: str) -> None:
-    """Alert the operators, if the database can be told."""
+    """Alert the operators, if the database can be told; the duty is done again in any case."""
+    plain = message.replace("\x00", "").encode("utf-8", "replace").decode()
     try:
         async with database.connection() as connection:
-            await raise_alert(connection, "duty_failing", duty.name, message)
+            await raise_alert(connection, "duty_failing", duty.name, plain[:_LONGEST])
     except BursarError as error:
         _log.warning("untold", duty=duty.name, code=error.code, message=error.message)
+    except Exception:
+        _log.exception("untold", duty=duty.name)
