@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from cryptography.fernet import Fernet
+from msgspec.structs import replace as replace_in
 
 from bursar.holders import HolderChange, Holders
 from bursar.ledger import Ledger
@@ -317,6 +318,17 @@ async def test_a_server_that_is_away_is_told_though_no_letter_has_come_to_its_se
     assert (await world.carry()).outcome == "failed"
     [alert] = await world.alerts()
     assert (alert.kind, alert.subject) == ("mail_server", "127.0.0.1")
+
+
+async def test_operators_are_told_in_english_where_there_are_no_texts_in_the_economys_language(
+    world: World,
+) -> None:
+    world.notices = replace_in(NOTICES, language="fr")
+    done = await world.carry(Kind.OPERATOR_ALERT, None, address="ops@club.example")
+    assert done.outcome == "sent"
+    assert await world.alerts() == []
+    [letter] = world.there.letters
+    assert letter["Content-Language"] == "en"
 
 
 async def test_greylisting_is_nobodys_alert(world: World) -> None:

@@ -189,13 +189,13 @@ class MailCarrier:
             "names": notices.names,
             "product": notices.product or self._sender.name,
         }
+        known = self._texts.languages()
         if holder is None:
-            return Reader(
-                language=notices.language, locale=None, zone=notices.time_zone, name="", **common
-            )
+            language = language_of(None, known, notices.language)
+            return Reader(language=language, locale=None, zone=notices.time_zone, name="", **common)
         link = self._unsubscribing
         return Reader(
-            language=language_of(holder.locale, self._texts.languages(), notices.language),
+            language=language_of(holder.locale, known, notices.language),
             locale=holder.locale,
             zone=holder.time_zone or notices.time_zone,
             name=holder.username or "",
