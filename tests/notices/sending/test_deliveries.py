@@ -262,6 +262,27 @@ async def test_what_a_canceled_dispatch_has_dropped_can_be_sent_after_all(
     assert look(owner, "dispatch_id") == [(None,), (2,)], "a finished one keeps its own"
 
 
+async def test_a_span_does_not_bring_back_what_waits_in_a_canceled_dispatch(
+    pool: Database, deliveries: Deliveries, owner: psycopg.Connection, endpoint: Callable[..., int]
+) -> None:
+    owner.execute(
+        "insert into bursar.dispatches (started_at, phase, state)"
+        " values (now(), 'awards', 'running'), (now(), 'awards', 'paused')"
+    )
+    one = endpoint()
+    await add(pool, *(mail(dispatch_id=n) for n in (1, 2)), hook(one, dispatch_id=1))
+    owner.execute("update bursar.deliveries set tries = 3, attempts = 3, due_at = now() + '1 h'")
+    owner.execute(
+        "update bursar.dispatches set state = 'canceled', ended_at = now() where dispatch_id = 1"
+    )
+    assert await deliveries.replay_mail(LONG_AGO, FAR_AHEAD, **ANN) == 1
+    assert await deliveries.replay_range(one, LONG_AGO, FAR_AHEAD, **ANN) == 0
+    assert look(owner, "tries, dispatch_id") == [(3, 1), (0, 2), (3, 1)]
+    assert (await send(pool)).facts() == [], "paused is paused"
+    assert (await send(pool, WEBHOOK)).facts() == []
+    assert look(owner, "note") == [("canceled",), ("",), ("canceled",)]
+
+
 @pytest.fixture
 async def span(pool: Database, owner: psycopg.Connection, endpoint: Callable[..., int]) -> datetime:
     """An hour a delivery, to endpoint 1, of each state; one to endpoint 2. From when on."""

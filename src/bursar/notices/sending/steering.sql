@@ -28,6 +28,7 @@ select 1
 
 -- name: replay_range
 -- The same for what was put into an endpoint's queue in a span of time, and has ended or failed.
+-- What still waits in a canceled dispatch is about to be dropped.
 with gone as (
     update bursar.deliveries d
        set state = 'waiting', tries = 0, due_at = clock_timestamp(), leased_until = null,
@@ -39,7 +40,9 @@ with gone as (
        and d.made_at >= %(since)s and d.made_at < %(until)s
        and (d.state <> 'waiting' and d.state = any (%(states)s::text[])
             or d.state = 'waiting' and 'failing' = any (%(states)s::text[]) and d.tries > 0
-               and (d.leased_until is null or d.leased_until <= clock_timestamp()))
+               and (d.leased_until is null or d.leased_until <= clock_timestamp())
+               and not exists (select from bursar.dispatches t
+                                where t.dispatch_id = d.dispatch_id and t.state = 'canceled'))
        and (%(kinds)s::text[] is null or d.kind = any (%(kinds)s::text[]))
     returning 1
 )
@@ -59,7 +62,9 @@ with gone as (
        and d.made_at >= %(since)s and d.made_at < %(until)s
        and (d.state <> 'waiting' and d.state = any (%(states)s::text[])
             or d.state = 'waiting' and 'failing' = any (%(states)s::text[]) and d.tries > 0
-               and (d.leased_until is null or d.leased_until <= clock_timestamp()))
+               and (d.leased_until is null or d.leased_until <= clock_timestamp())
+               and not exists (select from bursar.dispatches t
+                                where t.dispatch_id = d.dispatch_id and t.state = 'canceled'))
        and (%(kinds)s::text[] is null or d.kind = any (%(kinds)s::text[]))
     returning 1
 )
