@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# a process for each core, at most four, each with a PostgreSQL of its own
+# four processes, for they wait more than they work, each with a PostgreSQL of its own
 PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo check format lint types imports test test-quick fix bench schema openapi client lock clean
