@@ -127,11 +127,12 @@ def load_seal(settings: Keyed, data_dir: Path | None) -> Seal:
 def reserve_key(data_dir: Path) -> bool:
     """Keep the place of the key that sealed what was restored: none is made until it is there.
 
-    Says so in the file, unless a key is there already, which is left alone; tells whether it did.
+    Says so in the file, unless a key is there already, which is left alone; tells whether one is
+    awaited, after a second restore as well.
     """
     layout = layout_of(data_dir)
     with disk_errors(layout.root):
-        return _put(layout, layout.root / KEY_FILE, _RESERVED)
+        return _put(layout, layout.root / KEY_FILE, _RESERVED) or not has_key(data_dir)
 
 
 def has_key(data_dir: Path) -> bool:
