@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -59,6 +59,13 @@ class MailSettings(Protocol):
         """A directory of templates in front of ours."""
 
 
+class _Away(NamedTuple):
+    """Since when a server has not been there, and when that was last seen."""
+
+    since: float
+    last: float
+
+
 class MailCarrier:
     """Carries e-mail.
 
@@ -93,7 +100,7 @@ class MailCarrier:
         self._bounces = Bounces(ledger)
         self._scales: dict[str, int] = {}
         self._patience_s = patience_s
-        self._away_since: float | None = None
+        self._away: _Away | None = None
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -159,11 +166,14 @@ class MailCarrier:
         return Outcome(outcome="sent", status=250)
 
     def _away_long(self, *, away: bool) -> bool:
-        """Note whether the server was there, and say whether it has not been for long."""
+        """Note whether the server was there, and say whether it has not been for long.
+
+        Two hiccups hours apart are none: another process may have met it between them.
+        """
         now = asyncio.get_running_loop().time()
-        since = self._away_since
-        self._away_since = (now if since is None else since) if away else None
-        return away and since is not None and now - since >= self._patience_s
+        known = self._away if self._away and now - self._away.last <= PATIENCE_S else None
+        self._away = _Away(now if known is None else known.since, now) if away else None
+        return away and known is not None and now - known.since >= self._patience_s
 
     async def _render(self, delivery: Delivery, holder: Holder | None) -> tuple[Rendered, Reader]:
         """Write what a letter says; operators are told in our words where theirs fail."""
