@@ -2,7 +2,7 @@
 
 The keys are Fernet's (AES-128-CBC with HMAC-SHA256) and never in the database: whoever has a backup
 of it, or may read it, has no secret. The first key seals, all of them open, so that a key is
-replaced without a gap: put the new one first, seal again what is kept, and drop the old one.
+replaced without a gap: add the new one, put it first, seal again what is kept, drop the old one.
 
 An embedded server's key is made beside its data, in ``secrets.key``. A backup of the database has
 no key in it: keep the file as well, or what is sealed cannot be read after a restore elsewhere.
