@@ -30,10 +30,38 @@ from app import application  # noqa: E402 - it stands beside this file
 LINE = "the quick brown fox jumps over the lazy dog"
 
 
+class Ending:
+    """SIGTERM ends the story, but never between a thing and its name: nothing is left behind."""
+
+    def __init__(self) -> None:
+        self._held = self._asked = False
+        signal.signal(signal.SIGTERM, self._ask)
+
+    @contextmanager
+    def later(self) -> Iterator[None]:
+        """Put the end off until something is made and its maker knows it."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._asked:
+            self._end()
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        self._asked = True
+        if not self._held:
+            self._end()
+
+    def _end(self) -> None:
+        sys.exit(128 + signal.SIGTERM)
+
+
 class Books:
     """Books in a directory, and `bursar` on them."""
 
-    def __init__(self, where: Path) -> None:
+    def __init__(self, where: Path, ending: Ending) -> None:
+        self._ending = ending
         # nothing that is set for other books may lead there
         self._environ = {k: v for k, v in os.environ.items() if not k.startswith("BURSAR_DATABASE")}
         self._environ["BURSAR_DATA_DIR"] = str(where)
@@ -67,16 +95,19 @@ class Books:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         say(f"$ bursar serve --port {port} &")
-        process = subprocess.Popen(
-            [*self._python, "serve", "--port", str(port), "--json"],
-            env=self._environ,
-            stderr=subprocess.DEVNULL,
-        )
+        process: subprocess.Popen[bytes] | None = None
         try:
+            with self._ending.later():
+                process = subprocess.Popen(
+                    [*self._python, "serve", "--port", str(port), "--json"],
+                    env=self._environ,
+                    stderr=subprocess.DEVNULL,
+                )
             yield f"http://127.0.0.1:{port}"
         finally:
-            process.terminate()
-            process.wait()
+            if process is not None:
+                process.terminate()
+                process.wait()
 
 
 async def play(books: Books) -> None:
@@ -146,16 +177,12 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def _end(number: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + number)
-
-
 def main() -> None:
     """Make a place, play, and leave nothing behind."""
-    signal.signal(signal.SIGTERM, _end)
+    ending = Ending()
     base = Path(tempfile.mkdtemp(prefix="bursar-product-")).resolve()
     base.chmod(0o711)  # the server's account must be able to enter
-    books = Books(base / "books")
+    books = Books(base / "books", ending)
     try:
         asyncio.run(play(books))
     finally:
