@@ -150,6 +150,10 @@ async def test_a_refusal_names_the_parameter_as_it_was_asked(
     answer = await api.get("/v1/deliveries?state=lost", headers=chief)
     [told] = answer.json()["fields"]["problems"]
     assert (told["key"], told["source"]) == ("state", "query")
+    answer = await api.get("/v1/export?format=pdf", headers=chief)
+    assert problem(answer, 400) == "request_invalid"
+    [told] = answer.json()["fields"]["problems"]
+    assert (told["key"], told["source"]) == ("format", "query")
 
 
 async def test_what_a_restore_has_parked_is_sent_after_all(

@@ -7,6 +7,8 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import ParameterKwarg
 from litestar.types import ExceptionHandlersMap, Send
 
 from bursar.platform.database import translated
@@ -171,7 +173,8 @@ def _of_litestar(request: Request[Any, Any, Any], error: HTTPException) -> Respo
         return _of_anything(request, error)
     fields: dict[str, Any] = {}
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        fields["problems"] = [_told(item) for item in error.extra]
+        asked = _asked(request)
+        fields["problems"] = [_told(item, asked) for item in error.extra]
     if status == 405 and error.headers:
         fields["allow"] = error.headers.get("allow", "")
     code = _CODES.get(status, "request_invalid")
@@ -195,16 +198,25 @@ _LITESTAR_TITLES: Final = {
 }
 
 
-_ASKED: Final = {"standing": "state", "form": "format"}
-"""What is asked for by another name than the argument has that takes it."""
+def _asked(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Say by which names an endpoint's parameters are asked for, by those of its arguments."""
+    handler = request.scope.get("route_handler")
+    if not isinstance(handler, HTTPRouteHandler):
+        return {}
+    rules = {
+        name: at.kwarg_definition for name, at in handler.parsed_fn_signature.parameters.items()
+    }
+    return {name: of.name or name for name, of in rules.items() if isinstance(of, ParameterKwarg)}
 
 
-def _told(item: Any) -> Any:
+def _told(item: Any, asked: Mapping[str, str]) -> Any:
     """Keep of a validation error what helps: which parameter, and what is wrong with it."""
     if isinstance(item, dict):
         said = {k: getattr(v, "value", v) for k, v in item.items()}
         told = {k: str(v)[:300] for k, v in said.items() if k in ("key", "message", "source")}
-        return told | {"key": _ASKED[told["key"]]} if told.get("key") in _ASKED else told
+        if told.get("source") != "body" and told.get("key") in asked:
+            told["key"] = asked[told["key"]]
+        return told
     return str(item)[:300]
 
 
